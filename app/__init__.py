@@ -1,0 +1,45 @@
+"""Yanlu 言路, an anonymous public suggestion box: this module wires the application alone."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask
+
+from app import cli, db, i18n, models, web
+from app.cases import views as cases_views
+from app.clock import Clock
+from app.organisation import views as organisation_views
+from app.staff import views as staff_views
+from app.submissions import views as submissions_views
+from config import Config
+
+__all__ = ["create_app", "models"]
+
+
+def create_app(config: Config | None = None, clock: Clock | None = None) -> Flask:
+    """The application for a configuration, by default the environment's.
+
+    Raises config.ConfigError, with a sentence for the operator.
+    """
+    config = config or Config.from_environ(os.environ)
+    clock = clock or Clock(config.timezone)
+    app = web.QuietFlask(
+        __name__,
+        template_folder="../templates",
+        static_folder="../static",
+        static_url_path="/static",
+    )
+    app.config["YANLU"] = config
+    app.extensions["clock"] = clock
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    db.init_app(app, config.database_url)
+    i18n.init_app(app)
+    web.init_app(app, config, clock)
+    app.register_blueprint(organisation_views.blueprint)
+    app.register_blueprint(submissions_views.blueprint)
+    app.register_blueprint(cases_views.public)
+    app.register_blueprint(cases_views.desk)
+    app.register_blueprint(staff_views.blueprint)
+    cli.init_app(app)
+    return app

@@ -1,0 +1,179 @@
+"""The database: declarative base, constraint names, column types, sessions and transactions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from flask import Flask, current_app
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# Speakers' tables have no row number: SQLite's rowid is the order of arrival and survives VACUUM.
+UNORDERED = {"sqlite_with_rowid": False}
+
+_in_transaction: ContextVar[bool] = ContextVar("yanlu_in_transaction", default=False)
+
+
+class UTCDateTime(TypeDecorator[dt.datetime]):
+    """An aware UTC instant; for staff tables only (a speaker's table keeps dates)."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: dt.datetime | None, dialect: sa.Dialect
+    ) -> dt.datetime | None:
+        """Refuse a naive instant: it would be read as some local time."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("naive datetime")
+        return None if value is None else value.astimezone(dt.UTC)
+
+    def process_result_value(
+        self, value: dt.datetime | None, dialect: sa.Dialect
+    ) -> dt.datetime | None:
+        """SQLite forgets the zone; it was UTC."""
+        return None if value is None else value.replace(tzinfo=value.tzinfo or dt.UTC)
+
+
+class Base(DeclarativeBase):
+    """The base of every model."""
+
+    metadata = sa.MetaData(naming_convention=NAMES)
+    type_annotation_map: ClassVar[dict[type, object]] = {
+        dt.datetime: UTCDateTime,
+        bytes: sa.LargeBinary,
+    }
+
+
+def enum_type(enum: type[StrEnum], name: str) -> sa.Enum:
+    """A string column that holds one of the enum's values, kept true by a named check."""
+    return sa.Enum(
+        enum,
+        name=name,
+        native_enum=False,
+        length=32,
+        create_constraint=True,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for the URL, with the settings that privacy and durability ask of each database."""
+    # hide_parameters: an exception's message would otherwise carry what a speaker typed.
+    engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # BEGIN is emitted by `_begin_sqlite`, not by the driver
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 15000")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged drop survives a power cut
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # deleted text is overwritten, not just unlinked
+    cursor.execute("PRAGMA temp_store = MEMORY")  # no sort spills sealed rows to a temporary file
+    cursor.close()
+
+
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("writes", False))
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = _writes(connection)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if not _writes(connection):
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+
+
+def init_app(app: Flask, url: str) -> None:
+    """Give the application its engine."""
+    app.extensions["engine"] = make_engine(url)
+
+
+def engine() -> Engine:
+    """The application's engine."""
+    return cast(Engine, current_app.extensions["engine"])
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """The one place that commits: a POST view, a command or a worker's job opens it.
+
+    It refuses nesting, so that no service can commit a part, and ends before the response is
+    built. On SQLite it takes the write lock at once (BEGIN IMMEDIATE).
+    """
+    if _in_transaction.get():
+        raise RuntimeError("transaction() inside transaction()")
+    token = _in_transaction.set(True)
+    try:
+        with Session(engine().execution_options(writes=True)) as session, session.begin():
+            yield session
+    finally:
+        _in_transaction.reset(token)
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session that the database itself holds to reading: GET never writes."""
+    with Session(engine(), autoflush=False) as session:
+        yield session
+
+
+def truncate_journal() -> None:
+    """Empty SQLite's write-ahead file; secure_delete alone leaves deleted text there."""
+    if engine().dialect.name == "sqlite":
+        with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def alembic_config(connection: Connection | None = None) -> AlembicConfig:
+    """Alembic's settings for this application; migrations run on `connection`."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(revision: str = "head") -> None:
+    """Bring the schema to a revision; one process at a time, all or nothing."""
+    with engine().execution_options(writes=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7250117)")
+        command.upgrade(alembic_config(connection), revision)
+
+
+def downgrade(revision: str) -> None:
+    """Take the schema back to a revision."""
+    with engine().execution_options(writes=True).begin() as connection:
+        command.downgrade(alembic_config(connection), revision)

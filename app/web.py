@@ -1,0 +1,339 @@
+"""The edge: headers, refusals, rate limits, typed text, rich text, error pages, the plain pages.
+
+The only module that reads an address or any header that tells one client from another.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hmac
+import ipaddress
+import secrets
+import sys
+import threading
+import traceback
+from io import BytesIO
+from types import TracebackType
+from typing import IO
+
+import sqlalchemy as sa
+from flask import Blueprint, Flask, Request, Response, current_app, g, render_template, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from app import errors
+from app.clock import Clock
+from app.db import reading
+from app.errors import N_, DomainError
+from app.i18n import gettext, sentence
+from app.text import StrictFormParser, rich_text
+from config import Config
+
+blueprint = Blueprint("web", __name__)
+
+BODY_LIMIT = 12 * 1024 * 1024
+DRAIN_LIMIT = 64 * 1024 * 1024
+PAGE_STEP = 4096
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    # no-referrer would make the browser send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+STATUS = {
+    errors.Invalid: 422,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Forbidden: 403,
+    errors.TooMany: 429,
+}
+
+
+# --- what comes in ----------------------------------------------------------------------------
+
+
+class PrivateRequest(Request):
+    """A request whose body never touches a disk."""
+
+    form_data_parser_class = StrictFormParser
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        """In memory (bounded by BODY_LIMIT): Werkzeug would spool uploads to the temp folder."""
+        return BytesIO()
+
+
+def _refuse_foreign_posts() -> None:
+    """Changes come from our own pages; checked where the browser says so (text browsers don't)."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    origin = request.headers.get("Origin")
+    site = request.headers.get("Sec-Fetch-Site")
+    foreign = origin is not None and origin.split("://", 1)[-1] != request.host
+    if foreign or site not in (None, "same-origin", "none"):
+        raise errors.Forbidden(N_("这个表单不是从本站打开的，没有存下任何内容。请从首页重新进入。"))
+
+
+# --- limits without identity --------------------------------------------------------------------
+
+
+class Buckets:
+    """Token buckets in memory, loose, keyed by HMAC(salt of this hour, network).
+
+    The salt lives in memory for an hour, so a key can't be turned back into an address later, and
+    nothing is kept anywhere else. One village may share one address: the bucket is generous.
+    """
+
+    CAPACITY = 300.0
+    PER_SECOND = 1.0
+    MOST = 50_000
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._hour = -1
+        self._salt = b""
+        self._buckets: dict[bytes, tuple[float, float]] = {}
+
+    def take(self, name: str, address: str | None, cost: float = 1.0) -> bool:
+        """Whether there is still a token for this network; takes it."""
+        now = self._clock.now().timestamp()
+        with self._lock:
+            if int(now // 3600) != self._hour or len(self._buckets) > self.MOST:
+                self._hour, self._salt = int(now // 3600), secrets.token_bytes(32)
+                self._buckets = {}
+            message = f"{name} {_network(address)}".encode()
+            key = hmac.digest(self._salt, message, "sha256")
+            tokens, at = self._buckets.get(key, (self.CAPACITY, now))
+            tokens = min(self.CAPACITY, tokens + (now - at) * self.PER_SECOND)
+            enough = tokens >= cost
+            self._buckets[key] = (tokens - cost if enough else tokens, now)
+            return enough
+
+
+def _network(address: str | None) -> str:
+    try:
+        parsed = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    prefix = 32 if parsed.version == 4 else 64
+    return str(ipaddress.ip_network((parsed, prefix), strict=False))
+
+
+def limit(name: str, cost: float = 1.0) -> None:
+    """Take a token of this network's bucket; raises TooMany. Off with LIMITS=off."""
+    config: Config = current_app.config["YANLU"]
+    buckets: Buckets = current_app.extensions["buckets"]
+    if config.limits and not buckets.take(name, request.remote_addr, cost):
+        raise errors.TooMany(
+            N_("这个网络里一下子来的请求太多了。没有丢失任何内容，请过几分钟再试，或拨打电话。")
+        )
+
+
+# --- what goes out ------------------------------------------------------------------------------
+
+
+def keep_secret() -> None:
+    """Mark this response as one that holds a secret: padded to 4 KiB steps, never compressed."""
+    g.secret = True
+
+
+def _finish(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint == "static":
+        response.headers["Cache-Control"] = "public, max-age=86400"
+    else:
+        response.headers["Cache-Control"] = "no-store"
+        response.headers.pop("ETag", None)
+        response.headers.pop("Last-Modified", None)
+        if g.get("secret"):
+            _pad(response)
+    _compress(response)
+    return response
+
+
+def _pad(response: Response) -> None:
+    body = response.get_data()
+    frame = b"<!---->"
+    missing = -(len(body) + len(frame)) % PAGE_STEP
+    response.set_data(body + b"<!--" + b" " * missing + b"-->")
+
+
+def _compress(response: Response) -> None:
+    """gzip for public pages asked for by GET, and for static files.
+
+    Never a page with a secret or of the desk: compressed lengths tell about contents (BREACH).
+    """
+    plain = request.method == "GET" and not g.get("secret") and request.blueprint != "staff"
+    if (
+        not plain
+        or request.path.startswith("/desk")
+        or response.status_code != 200
+        or "Content-Encoding" in response.headers
+        or not (
+            (response.mimetype or "").startswith("text/") or response.mimetype == "image/svg+xml"
+        )
+        or "gzip" not in request.headers.get("Accept-Encoding", "")
+    ):
+        return
+    response.direct_passthrough = False
+    response.set_data(gzip.compress(response.get_data(), 6, mtime=0))  # no time in the header
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+
+
+# --- refusals and faults ------------------------------------------------------------------------
+
+
+class QuietFlask(Flask):
+    """Flask whose fault log names the place and the type, never what was being handled."""
+
+    request_class = PrivateRequest
+
+    def log_exception(
+        self,
+        exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None],
+    ) -> None:
+        """Type and place alone: messages and variables may hold what a speaker typed."""
+        kind, _, trace = exc_info
+        frames = traceback.extract_tb(trace)
+        ours = [f for f in frames if "site-packages" not in f.filename][-1:] or frames[-1:]
+        where = " ".join(f"{f.name}:{f.lineno}" for f in ours)
+        name = kind.__name__ if kind else "unknown"
+        print(f"fault {name} at {where} in {request.endpoint}", file=sys.stderr)  # noqa: T201
+
+
+_PAGES = {
+    400: (N_("请求不完整"), N_("浏览器发来的内容不完整，没有存下任何内容。请返回首页再试一次。")),
+    403: (N_("这里不能进入"), N_("您没有做这件事的权限，或页面打开得太久了。没有改变任何内容。")),
+    404: (N_("没有这个页面"), N_("网址可能抄错了，或这里已经撤下。您可以从首页查找支部的意见箱。")),
+    405: (N_("不能这样打开"), N_("这个地址要从本站的表单进入。请回到首页再走一次。")),
+    413: (
+        N_("内容太大"),
+        N_("发来的内容超过了上限，没有存下任何内容。请按浏览器的“返回”，减少内容后再投一次。"),
+    ),
+    500: (
+        N_("我们这边出了故障"),
+        N_(
+            "这一次没有办成，也没有存下一半的内容。您没有做错什么：请过几分钟再试一次，"
+            "或拨打页面下方的电话。"
+        ),
+    ),
+    503: (
+        N_("暂时不能使用"),
+        N_("系统正忙或正在维护，这一次没有办成。请过几分钟再试一次。"),
+    ),
+}
+
+
+def error_page(status: int, text: str | None = None) -> tuple[str, int]:
+    """The page of a refusal: what happened, that nothing was lost, what to do."""
+    heading, usual = _PAGES.get(status, (N_("没有办成"), _PAGES[400][1]))
+    page = render_template(
+        "pages/error.html",
+        status=status,
+        heading=gettext(heading),
+        sentence=text or gettext(usual),
+    )
+    return page, status
+
+
+def _on_domain_error(error: DomainError) -> tuple[str, int]:
+    status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
+    return error_page(status, sentence(error))
+
+
+def _on_http_error(error: HTTPException) -> WerkzeugResponse | tuple[str, int]:
+    if error.code is None or error.code < 400:
+        return error.get_response()
+    if isinstance(error, RequestEntityTooLarge):
+        _drain()
+    return error_page(error.code)
+
+
+def _drain() -> None:
+    """Read away what is left of an oversized body, bounded: else the browser sees a reset."""
+    stream = request.environ["wsgi.input"]
+    left = min(request.content_length or 0, DRAIN_LIMIT)
+    while left > 0:
+        chunk = stream.read(min(65536, left))
+        if not chunk:
+            return
+        left -= len(chunk)
+
+
+def _on_database_away(error: sa.exc.OperationalError) -> tuple[str, int]:
+    current_app.log_exception((type(error), error, error.__traceback__))  # type: ignore[arg-type]
+    return error_page(503)
+
+
+def _on_fault(error: Exception) -> tuple[str, int]:
+    return error_page(500)
+
+
+# --- the plain pages ----------------------------------------------------------------------------
+
+
+@blueprint.get("/protection")
+def protection() -> str:
+    """What protects a speaker, and what can't."""
+    return render_template("pages/protection.html")
+
+
+@blueprint.post("/leave")
+def leave() -> Response:
+    """Quick exit: a neutral page, and the browser told to forget this site."""
+    response = Response(render_template("pages/left.html"))
+    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    return response
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """The process answers."""
+    return Response("ok\n", mimetype="text/plain")
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """The process and its database answer."""
+    try:
+        with reading() as session:
+            session.execute(sa.text("SELECT 1"))
+    except sa.exc.DBAPIError:
+        return Response("database away\n", status=503, mimetype="text/plain")
+    return Response("ok\n", mimetype="text/plain")
+
+
+def init_app(app: Flask, config: Config, clock: Clock) -> None:
+    """Hang the edge onto the application."""
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
+    app.extensions["buckets"] = Buckets(clock)
+    if config.trusted_proxies:
+        hops = config.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )
+    app.before_request(_refuse_foreign_posts)
+    app.after_request(_finish)
+    app.register_error_handler(DomainError, _on_domain_error)
+    app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(sa.exc.OperationalError, _on_database_away)
+    app.register_error_handler(Exception, _on_fault)
+    app.jinja_env.filters["rich_text"] = rich_text
+    app.register_blueprint(blueprint)

@@ -1,0 +1,167 @@
+"""The settings of an instance, read from the environment and validated before anything starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+SECRETS_FILE = "secrets.json"
+DEMO_ACCOUNTS = "demo-accounts.json"
+SECRET_NAMES = ("instance_secret", "pepper", "site_salt", "log_seed")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class ConfigError(Exception):
+    """A setting that can't be used; the message is one sentence for the operator."""
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The instance's own secrets: 32 random bytes each, outside the database (threat: a dump)."""
+
+    instance_secret: bytes = field(repr=False)
+    pepper: bytes = field(repr=False)
+    site_salt: bytes = field(repr=False)
+    log_seed: bytes = field(repr=False)
+
+    @classmethod
+    def load(cls, data_dir: Path) -> Secrets:
+        """Read the secrets of this instance, making them at the first start (mode 0600).
+
+        Several processes may start at once: the file is written aside and linked into place, so
+        one of them wins and all read the same file.
+        """
+        path = data_dir / SECRETS_FILE
+        if not path.exists():
+            _write_once(path, {name: secrets.token_hex(32) for name in SECRET_NAMES})
+        try:
+            raw = json.loads(path.read_text("ascii"))
+            values = {name: bytes.fromhex(raw[name]) for name in SECRET_NAMES}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"{path} can't be read as the secrets of this instance: restore it from the backup;"
+                " without it nothing that was sealed can be opened."
+            ) from error
+        if any(len(value) != 32 for value in values.values()):
+            raise ConfigError(f"{path} is damaged: each secret must have 32 bytes; restore it.")
+        return cls(**values)
+
+
+def _write_once(path: Path, content: dict[str, str]) -> None:
+    try:
+        handle, aside = tempfile.mkstemp(dir=path.parent)  # mode 0600 from the start
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            pass  # another process was first; its file counts
+        finally:
+            os.unlink(aside)
+    except OSError as error:
+        raise ConfigError(f"{path.parent} can't be written to ({error.strerror}).") from error
+
+
+@dataclass(frozen=True)
+class Config:
+    """Validated settings; `from_environ` says in one sentence what is wrong with a bad one."""
+
+    data_dir: Path
+    database_url: str = field(repr=False)
+    secrets: Secrets = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    county_name: str = "言路县"
+    county_phone: str = "0000-12380"
+    origin: str = "yanlu.invalid/county"
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
+    opening_hour: int = 8
+    mixing_threshold: int = 3
+    limits: bool = True
+    trusted_proxies: int = 0
+    demo: bool = False
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Config:
+        """Build the settings from environment variables.
+
+        DATA_DIR, DATABASE_URL, HOST, PORT, COUNTY_NAME, COUNTY_PHONE, LOG_ORIGIN, TIMEZONE,
+        OPENING_HOUR (0 to 23, local), MIXING_THRESHOLD (k), LIMITS (on, off), TRUSTED_PROXIES
+        (number of proxies in front). An instance with demo accounts is a demo. Raises ConfigError.
+        """
+        data_dir = Path(environ.get("DATA_DIR") or "var").absolute()
+        try:
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"DATA_DIR {data_dir} can't be made ({error.strerror}): name a folder that this"
+                " user may write to."
+            ) from error
+        host = environ.get("HOST") or "127.0.0.1"
+        limits = _switch(environ, "LIMITS", default=True)
+        if not limits and host not in LOOPBACK:
+            raise ConfigError("LIMITS=off is for tests and works on a loopback HOST only.")
+        return cls(
+            data_dir=data_dir,
+            database_url=_database_url(environ.get("DATABASE_URL"), data_dir),
+            secrets=Secrets.load(data_dir),
+            host=host,
+            port=_number(environ, "PORT", 8000, 1, 65535),
+            county_name=environ.get("COUNTY_NAME") or "言路县",
+            county_phone=environ.get("COUNTY_PHONE") or "0000-12380",
+            origin=_origin(environ.get("LOG_ORIGIN") or "yanlu.invalid/county"),
+            timezone=_timezone(environ.get("TIMEZONE") or "Asia/Shanghai"),
+            opening_hour=_number(environ, "OPENING_HOUR", 8, 0, 23),
+            mixing_threshold=_number(environ, "MIXING_THRESHOLD", 3, 1, 100),
+            limits=limits,
+            trusted_proxies=_number(environ, "TRUSTED_PROXIES", 0, 0, 5),
+            demo=(data_dir / DEMO_ACCOUNTS).exists(),
+        )
+
+
+def _database_url(url: str | None, data_dir: Path) -> str:
+    if not url:
+        return f"sqlite:///{data_dir / 'yanlu.sqlite3'}"
+    scheme = urlsplit(url).scheme
+    if scheme in ("postgres", "postgresql"):
+        return "postgresql+psycopg" + url[len(scheme) :]
+    if scheme in ("sqlite", "postgresql+psycopg"):
+        return url
+    # The URL may hold a password: the sentence names its scheme alone.
+    raise ConfigError(f"DATABASE_URL begins with {scheme!r}: use sqlite:/// or postgresql://.")
+
+
+def _number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    raw = environ.get(name) or str(default)
+    if not (raw.isascii() and raw.isdigit()) or not low <= int(raw) <= high:
+        raise ConfigError(f"{name} is {raw!r}: give a whole number from {low} to {high}.")
+    return int(raw)
+
+
+def _switch(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
+    raw = (environ.get(name) or ("on" if default else "off")).lower()
+    if raw not in ("on", "off"):
+        raise ConfigError(f"{name} is {raw!r}: give on or off.")
+    return raw == "on"
+
+
+def _origin(raw: str) -> str:
+    if not raw.isascii() or any(c.isspace() or c == "+" for c in raw):
+        raise ConfigError("LOG_ORIGIN names the public log: plain letters, no spaces, no plus.")
+    return raw
+
+
+def _timezone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ConfigError(f"TIMEZONE is {name!r}: give a name such as Asia/Shanghai.") from error
