@@ -1,0 +1,53 @@
+"""Units and boxes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.crypto import random_id
+from app.db import Base, enum_type
+
+
+class UnitKind(StrEnum):
+    """The three levels of the tree."""
+
+    COUNTY = "county"
+    UNIT = "unit"
+    BRANCH = "branch"
+
+
+class Unit(Base):
+    """A node of the tree county -> unit -> branch; `slug` stands on posters and never changes."""
+
+    __tablename__ = "unit"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    slug: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(120))
+    kind: Mapped[UnitKind] = mapped_column(enum_type(UnitKind, "kind"))
+    parent_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True
+    )
+    phone: Mapped[str] = mapped_column(sa.String(40), default="")
+
+    parent: Mapped[Unit | None] = relationship(remote_side=[id])
+    box: Mapped[Box | None] = relationship(back_populates="unit")
+
+
+class Box(Base):
+    """A branch's suggestion box and its policy.
+
+    It is closed while `sealing` holds no current key for it. `second_eyes`: an answer is
+    published by another keeper than the one who drafted it.
+    """
+
+    __tablename__ = "box"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    unit_id: Mapped[str] = mapped_column(sa.ForeignKey("unit.id", ondelete="RESTRICT"), unique=True)
+    second_eyes: Mapped[bool] = mapped_column(default=False)
+
+    unit: Mapped[Unit] = relationship(back_populates="box")

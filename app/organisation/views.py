@@ -1,0 +1,65 @@
+"""Home, the tree, a branch's page: public, without a cookie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, render_template, request
+from sqlalchemy.orm import Session
+
+from app.cases import answers
+from app.db import reading
+from app.organisation import service
+from app.sealing import service as sealing
+
+blueprint = Blueprint("organisation", __name__)
+
+
+@dataclass(frozen=True)
+class BranchCard:
+    """A branch and whether somebody keeps its box."""
+
+    name: str
+    path: str
+    slug: str
+    phone: str
+    open: bool
+
+
+def cards(session: Session, branches: Sequence[service.Branch]) -> list[BranchCard]:
+    """Branches as cards; one query for all boxes."""
+    kept = sealing.open_boxes(session, [b.box_id for b in branches if b.box_id])
+    return [BranchCard(b.name, b.path, b.slug, b.phone, b.box_id in kept) for b in branches]
+
+
+@blueprint.get("/")
+def home() -> str:
+    """Find a branch, enter a receipt, read the newest answers."""
+    q = request.args.get("q", "").strip()[:100]
+    with reading() as session:
+        return render_template(
+            "organisation/home.html",
+            q=q,
+            results=cards(session, service.search(session, q)) if q else None,
+            answers=answers.newest(session, 3),
+        )
+
+
+@blueprint.get("/units")
+def units() -> str:
+    """The whole tree."""
+    with reading() as session:
+        return render_template("organisation/units.html", tree=service.tree(session))
+
+
+@blueprint.get("/units/<slug>")
+def branch(slug: str) -> str:
+    """A branch's page: its box and its answers."""
+    with reading() as session:
+        found = service.branch(session, slug)
+        return render_template(
+            "organisation/branch.html",
+            branch=cards(session, [found])[0],
+            answers=answers.newest(session, 10, box_id=found.box_id) if found.box_id else [],
+        )

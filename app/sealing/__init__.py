@@ -1,0 +1,1 @@
+"""What is sealed and to whom: content keys, wraps, box keys, the opening key; never any staff."""

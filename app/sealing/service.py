@@ -1,0 +1,177 @@
+"""Sealing to boxes and receipts, and the life of the opening key."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app import crypto
+from app.sealing.models import BoxKey, KeyWrap, OpeningKey, SealedItem
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A sealed text before it has a row: its ciphertext and the wraps of its content key.
+
+    `wraps` maps a box key's id to the content key sealed to it; `receipt_wrap` is the same for the
+    receipt, None where the speaker must not be able to open it.
+    """
+
+    ciphertext: bytes
+    wraps: Mapping[str, bytes]
+    receipt_wrap: bytes | None
+
+
+def seal(text: bytes, box_keys: Iterable[BoxKey], receipt_key: bytes | None) -> Sealed:
+    """Pad to a size class, encrypt once under a random content key, wrap that key.
+
+    Raises ValueError when the text is larger than the largest size class.
+    """
+    content_key = crypto.new_private_key()
+    return Sealed(
+        ciphertext=crypto.encrypt(content_key, crypto.pad_to_class(text)),
+        wraps={key.id: crypto.seal_to(key.public_key, content_key) for key in box_keys},
+        receipt_wrap=crypto.seal_to(receipt_key, content_key) if receipt_key else None,
+    )
+
+
+def open_sealed(ciphertext: bytes, wrapped: bytes, private_key: bytes) -> bytes:
+    """The text of a sealed item; raises crypto.SealError when the key isn't the right one."""
+    content_key = crypto.unseal(private_key, wrapped)
+    return crypto.unpad(crypto.decrypt(content_key, ciphertext))
+
+
+def store(session: Session, sealed: Sealed) -> str:
+    """Give a sealed text its rows; returns the item's id."""
+    item = SealedItem(
+        id=crypto.random_id(), ciphertext=sealed.ciphertext, receipt_wrap=sealed.receipt_wrap
+    )
+    session.add(item)
+    session.flush()
+    session.add_all(
+        KeyWrap(item_id=item.id, box_key_id=key_id, wrapped=wrapped)
+        for key_id, wrapped in sealed.wraps.items()
+    )
+    return item.id
+
+
+def open_items_at_desk(
+    session: Session, item_ids: Iterable[str], keys: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """The texts of these items that the unlocked keys open; one query. Others are left out."""
+    rows = session.execute(
+        sa.select(SealedItem.id, SealedItem.ciphertext, KeyWrap.box_key_id, KeyWrap.wrapped)
+        .join(KeyWrap, KeyWrap.item_id == SealedItem.id)
+        .where(SealedItem.id.in_(list(item_ids)), KeyWrap.box_key_id.in_(list(keys)))
+    )
+    return {
+        item_id: open_sealed(ciphertext, wrapped, keys[key_id])
+        for item_id, ciphertext, key_id, wrapped in rows
+    }
+
+
+def open_items_of_receipt(
+    session: Session, item_ids: Iterable[str], private_key: bytes
+) -> dict[str, bytes]:
+    """The texts of these items that are sealed to this receipt; one query."""
+    rows = session.execute(
+        sa.select(SealedItem.id, SealedItem.ciphertext, SealedItem.receipt_wrap).where(
+            SealedItem.id.in_(list(item_ids)), SealedItem.receipt_wrap.is_not(None)
+        )
+    )
+    return {
+        item_id: open_sealed(ciphertext, wrapped, private_key)
+        for item_id, ciphertext, wrapped in rows
+        if wrapped is not None
+    }
+
+
+def burn_receipt_wraps(session: Session, item_ids: Iterable[str]) -> None:
+    """Take the receipt's key off these items: the code opens them no more."""
+    session.execute(
+        sa.update(SealedItem).where(SealedItem.id.in_(list(item_ids))).values(receipt_wrap=None)
+    )
+
+
+def destroy(session: Session, item_ids: Iterable[str]) -> None:
+    """Delete these items and every wrap of their keys."""
+    ids = list(item_ids)
+    session.execute(sa.delete(KeyWrap).where(KeyWrap.item_id.in_(ids)))
+    session.execute(sa.delete(SealedItem).where(SealedItem.id.in_(ids)))
+
+
+# --- box keys -----------------------------------------------------------------------------------
+
+
+def current_box_key(session: Session, box_id: str) -> BoxKey | None:
+    """The key that a box's opinions are sealed to now; None means that the box is closed."""
+    return session.scalar(
+        sa.select(BoxKey).where(BoxKey.box_id == box_id, BoxKey.retired_on.is_(None))
+    )
+
+
+def open_boxes(session: Session, box_ids: Iterable[str]) -> frozenset[str]:
+    """Those of these boxes that somebody keeps; one query."""
+    return frozenset(
+        session.scalars(
+            sa.select(BoxKey.box_id).where(
+                BoxKey.box_id.in_(list(box_ids)), BoxKey.retired_on.is_(None)
+            )
+        )
+    )
+
+
+# --- the opening key ----------------------------------------------------------------------------
+
+
+def _lock_secret(instance_secret: bytes) -> bytes:
+    return crypto.hkdf(instance_secret, "opening key")
+
+
+def make_opening_key(session: Session, instance_secret: bytes, today: dt.date) -> OpeningKey:
+    """A fresh pair for what will lie in the boxes until the next opening."""
+    private_key = crypto.new_private_key()
+    key = OpeningKey(
+        id=crypto.random_id(),
+        public_key=crypto.public_key_of(private_key),
+        sealed_private_key=crypto.encrypt(_lock_secret(instance_secret), private_key),
+        made_on=today,
+    )
+    session.add(key)
+    session.flush()
+    return key
+
+
+def opening_private_key(key: OpeningKey, instance_secret: bytes) -> bytes:
+    """The private half; raises SealError when the instance secret isn't the one it was kept by."""
+    return crypto.decrypt(_lock_secret(instance_secret), key.sealed_private_key)
+
+
+def opening_key(session: Session) -> OpeningKey:
+    """The present opening key, read without a lock."""
+    return session.scalars(sa.select(OpeningKey)).one()
+
+
+def opening_key_shared(session: Session) -> OpeningKey:
+    """The present opening key, held until commit: no opening can pass in between.
+
+    SQLite: the transaction already holds the write lock (BEGIN IMMEDIATE). PostgreSQL: a share
+    lock on the row; after waiting for an opening the row is gone and the next one is read.
+    """
+    return _locked(session, sa.select(OpeningKey).with_for_update(read=True))
+
+
+def opening_key_exclusive(session: Session) -> OpeningKey:
+    """The present opening key for the one opening that runs; it waits for every drop in flight."""
+    return _locked(session, sa.select(OpeningKey).with_for_update())
+
+
+def _locked(session: Session, query: sa.Select[OpeningKey]) -> OpeningKey:
+    for _ in range(10):  # each turn lost means that an opening committed in between
+        if (key := session.scalar(query.execution_options(populate_existing=True))) is not None:
+            return key
+    raise RuntimeError("no opening key: run `flask --app app init`")
