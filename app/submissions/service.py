@@ -1,0 +1,353 @@
+"""A speaker's side of the box: drop, find again what lies in it, act later, withdraw, burn.
+
+Everything here runs inside `transaction()` and holds the opening key's row until commit, so that
+what was acknowledged can't miss its opening.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app import clock as calendar
+from app import crypto
+from app.crypto import ReceiptKeys
+from app.errors import N_, Conflict, DomainError, Invalid
+from app.sealing import service as sealing
+from app.sealing.models import OpeningKey
+from app.submissions.lying import (
+    Lying,
+    LyingAct,
+    LyingDrop,
+    LyingDummy,
+    LyingLeaf,
+    unwrap,
+    wrap,
+)
+from app.submissions.models import LyingItem, SpeakerGroup
+from app.submissions.ticket import Ticket
+from app.transparency import log
+from config import Secrets
+
+MAX_OPINION = 5000
+MAX_MESSAGE = 2000
+ACTS_A_WEEK = 8
+
+
+class Aspect(StrEnum):
+    """What an opinion is about."""
+
+    WORK = "work"
+    CONDUCT = "conduct"
+    OTHER = "other"
+
+
+class About(StrEnum):
+    """Whom an opinion is about."""
+
+    COLLECTIVE = "collective"
+    INDIVIDUAL = "individual"
+    UNSAID = "unsaid"
+
+
+class Publish(StrEnum):
+    """What the speaker allows to be published."""
+
+    WORDS = "words"
+    SUMMARY = "summary"
+    NO = "no"
+
+
+class StaleTicketError(DomainError):
+    """The boxes were opened since the form was loaded: it is shown again with a fresh ticket."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a speaker puts into a box; `text` is clean (LF, no control characters)."""
+
+    box_id: str
+    unit_id: str
+    text: str
+    speaker: SpeakerGroup
+    aspect: Aspect
+    about: About
+    publish: Publish
+    channel: str = "web"
+
+    def fields(self) -> tuple[bytes, ...]:
+        """Every field, for the derivation of the receipt code."""
+        return tuple(str(value).encode() for value in asdict(self).values())
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is sealed of an opinion: the words, the leaf's nonce, the promise, the choices."""
+
+    text: str
+    nonce: bytes
+    promise: str
+    aspect: str
+    about: str
+    publish: str
+
+    def encode(self) -> bytes:
+        """As bytes to be sealed."""
+        return json.dumps(asdict(self) | {"nonce": self.nonce.hex()}, ensure_ascii=False).encode()
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Content:
+        """From the bytes of `encode`."""
+        values = json.loads(raw)
+        return cls(**(values | {"nonce": bytes.fromhex(values["nonce"])}))
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the speaker takes home; the code exists nowhere else."""
+
+    code: str
+    keys: ReceiptKeys
+    promise: log.Promise
+
+
+@dataclass(frozen=True)
+class Pen:
+    """What the edge hands to every act of a speaker: secrets, the log's name, the date."""
+
+    secrets: Secrets
+    origin: str
+    today: dt.date
+
+    def receipt_keys(self, code: str) -> ReceiptKeys:
+        """Stretch a code; about 10 ms, so do it before the transaction begins."""
+        return crypto.receipt_keys(code, self.secrets.pepper, self.secrets.site_salt)
+
+
+def receipt_of(pen: Pen, ticket: Ticket, opinion: Opinion, attempt: int = 0) -> Receipt:
+    """The receipt that this form gives: the same form gives the same receipt."""
+    code = crypto.derive_code(
+        pen.secrets.instance_secret, ticket.id, attempt, ticket.place.encode(), *opinion.fields()
+    )
+    keys = pen.receipt_keys(code)
+    commitment = crypto.commitment(keys.nonce, opinion.text, [])
+    by = calendar.first_friday_after(pen.today)
+    return Receipt(code, keys, log.promise(pen.secrets.log_seed, pen.origin, commitment, by))
+
+
+def drop(
+    session: Session, pen: Pen, ticket: Ticket, opinion: Opinion, first: Receipt | None = None
+) -> Receipt:
+    """Put an opinion into the box and give its receipt.
+
+    A repeat of the same form finds its own row and gets the same receipt; nothing is stored twice.
+    `first` is `receipt_of(...)` made before the transaction. Raises StaleTicketError after an
+    opening, Conflict when nobody keeps the box.
+    """
+    opening_key = _held(session, ticket)
+    box_key = sealing.current_box_key(session, opinion.box_id)
+    if box_key is None:
+        raise Conflict(N_("这个意见箱现在没有人保管，暂时关着，没有收下任何内容。请拨打电话反映。"))
+    for attempt in range(16):
+        receipt = (first if attempt == 0 else None) or receipt_of(pen, ticket, opinion, attempt)
+        content = Content(
+            text=opinion.text,
+            nonce=receipt.keys.nonce,
+            promise=str(receipt.promise),
+            aspect=opinion.aspect,
+            about=opinion.about,
+            publish=opinion.publish,
+        )
+        lying = LyingDrop(
+            box_id=opinion.box_id,
+            unit_id=opinion.unit_id,
+            channel=opinion.channel,
+            speaker=opinion.speaker,
+            commitment=receipt.promise.commitment,
+            ticket_id=ticket.id,
+            lookup_id=receipt.keys.lookup_id,
+            receipt_key=receipt.keys.public_key,
+            sealed=sealing.seal(content.encode(), [box_key], receipt.keys.public_key),
+        )
+        if _put(session, pen, opening_key, receipt.keys.pool_id, lying):
+            return receipt
+    raise RuntimeError("sixteen receipts in a row were taken")
+
+
+def _held(session: Session, ticket: Ticket) -> OpeningKey:
+    key = sealing.opening_key_shared(session)
+    if key.id != ticket.opening_key_id:
+        raise StaleTicketError(
+            N_(
+                "您写的时候，意见箱刚好开过一次，这张表单要换新的。您写的都还在，"
+                "请再点一次提交就好。"
+            )
+        )
+    return key
+
+
+def _put(
+    session: Session,
+    pen: Pen,
+    opening_key: OpeningKey,
+    pool_id: bytes,
+    lying: LyingDrop | LyingAct,
+) -> bool:
+    """Store at this place, or find that the same form already did; False when it is taken."""
+    if (there := _read(session, pen, opening_key, pool_id)) is None:
+        try:
+            with session.begin_nested():
+                session.execute(
+                    sa.insert(LyingItem).values(
+                        pool_id=pool_id, wrapped=wrap(lying, opening_key.public_key)
+                    )
+                )
+            return True
+        except IntegrityError:  # the same form, at the same instant, in another process
+            there = _read(session, pen, opening_key, pool_id)
+    return type(there) is type(lying) and getattr(there, "ticket_id", b"") == lying.ticket_id
+
+
+def _read(session: Session, pen: Pen, key: OpeningKey, pool_id: bytes) -> Lying | None:
+    wrapped = session.scalar(sa.select(LyingItem.wrapped).where(LyingItem.pool_id == pool_id))
+    if wrapped is None:
+        return None
+    return unwrap(wrapped, sealing.opening_private_key(key, pen.secrets.instance_secret))
+
+
+# --- coming back --------------------------------------------------------------------------------
+
+
+def lying_drop(session: Session, pen: Pen, keys: ReceiptKeys) -> LyingDrop | LyingLeaf | None:
+    """What lies in a box under this receipt: the drop, or the leaf that a withdrawal left."""
+    found = _read(session, pen, sealing.opening_key(session), keys.pool_id)
+    return found if isinstance(found, LyingDrop | LyingLeaf) else None
+
+
+def content_of(drop: LyingDrop, keys: ReceiptKeys) -> Content:
+    """The words of a lying drop, opened by its receipt."""
+    wrapped = drop.sealed.receipt_wrap or b""
+    return Content.decode(sealing.open_sealed(drop.sealed.ciphertext, wrapped, keys.private_key))
+
+
+def lying_acts(session: Session, pen: Pen, keys: ReceiptKeys) -> dict[bytes, LyingAct]:
+    """The acts of this receipt that wait for the next opening, by place, in order; one query."""
+    places = [
+        keys.act_pool_id(week, index) for week in _weeks(pen.today) for index in range(ACTS_A_WEEK)
+    ]
+    rows = session.execute(
+        sa.select(LyingItem.pool_id, LyingItem.wrapped).where(LyingItem.pool_id.in_(places))
+    )
+    private_key = sealing.opening_private_key(
+        sealing.opening_key(session), pen.secrets.instance_secret
+    )
+    found = {pool_id: unwrap(wrapped, private_key) for pool_id, wrapped in rows}
+    return {place: act for place in places if isinstance(act := found.get(place), LyingAct)}
+
+
+def _weeks(today: dt.date) -> tuple[str, str]:
+    return calendar.iso_week(today - dt.timedelta(days=7)), calendar.iso_week(today)
+
+
+def act(
+    session: Session,
+    pen: Pen,
+    ticket: Ticket,
+    *,
+    case_id: str,
+    box_id: str,
+    kind: str,
+    value: str = "",
+    text: str = "",
+) -> None:
+    """Let an act of the speaker (`reply`, `rate`, `publish`) wait in the box for the next opening.
+
+    At most eight a week. A repeat of the same form is found and not stored twice. Raises
+    StaleTicketError, Conflict.
+    """
+    keys = _keys(ticket)
+    opening_key = _held(session, ticket)
+    box_key = sealing.current_box_key(session, box_id)
+    if box_key is None:
+        raise Conflict(N_("这个意见箱现在没有人保管，暂时收不了新的内容。请拨打电话反映。"))
+    sealed = sealing.seal(json.dumps({"text": text}).encode(), [box_key], keys.public_key)
+    week = calendar.iso_week(pen.today)
+    for index in range(ACTS_A_WEEK):
+        lying = LyingAct(
+            case_id=case_id,
+            box_id=box_id,
+            act=kind,
+            value=value,
+            ticket_id=ticket.id,
+            order=f"{week} {index}",
+            sealed=sealed,
+        )
+        if _put(session, pen, opening_key, keys.act_pool_id(week, index), lying):
+            return
+    raise Invalid(
+        N_("这一周您已经补充了八次，箱子里放不下了。您写的还在下面，请下周再发，或拨打电话。")
+    )
+
+
+def _keys(ticket: Ticket) -> ReceiptKeys:
+    if ticket.keys is None:
+        raise Invalid(N_("这张表单里没有回执，没有存下任何内容。请重新输入回执码。"))
+    return ticket.keys
+
+
+def withdraw_lying(session: Session, pen: Pen, ticket: Ticket) -> bool:
+    """Take a drop back out of the box: its row keeps the leaf alone. False when none lies there."""
+    keys = _keys(ticket)
+    opening_key = sealing.opening_key_shared(session)
+    found = _read(session, pen, opening_key, keys.pool_id)
+    if not isinstance(found, LyingDrop):
+        return isinstance(found, LyingLeaf)
+    _rewrite(session, opening_key, keys.pool_id, LyingLeaf(found.commitment))
+    return True
+
+
+def burn_lying(session: Session, pen: Pen, ticket: Ticket) -> None:
+    """Part everything that lies in the box from this receipt: moved to places nobody knows.
+
+    The old places keep dummies, so the number and the size of rows tell nothing.
+    """
+    keys = _keys(ticket)
+    opening_key = sealing.opening_key_shared(session)
+    _move_burnt(session, pen, opening_key, keys.pool_id)
+    for place in lying_acts(session, pen, keys):
+        _move_burnt(session, pen, opening_key, place)
+
+
+def destroy_lying_acts(session: Session, pen: Pen, keys: ReceiptKeys) -> None:
+    """Put dummies in the place of what a withdrawn opinion's speaker still had in the box."""
+    opening_key = sealing.opening_key_shared(session)
+    for place in lying_acts(session, pen, keys):
+        _rewrite(session, opening_key, place, LyingDummy())
+
+
+def _move_burnt(session: Session, pen: Pen, key: OpeningKey, place: bytes) -> None:
+    found = _read(session, pen, key, place)
+    if isinstance(found, LyingDrop | LyingAct):
+        found = found.burnt()
+    elif not isinstance(found, LyingLeaf):
+        return
+    _rewrite(session, key, place, LyingDummy())
+    session.execute(
+        sa.insert(LyingItem).values(
+            pool_id=crypto.new_private_key(), wrapped=wrap(found, key.public_key)
+        )
+    )
+
+
+def _rewrite(session: Session, key: OpeningKey, place: bytes, lying: Lying) -> None:
+    session.execute(
+        sa.update(LyingItem)
+        .where(LyingItem.pool_id == place)
+        .values(wrapped=wrap(lying, key.public_key))
+    )

@@ -1,0 +1,362 @@
+"""The speaker's road: the form, the receipt, the thread. No cookie, no session, no script."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import segno
+from flask import Blueprint, Response, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from app import crypto
+from app.cases import thread
+from app.cases.models import Rating
+from app.clock import FRIDAY, Clock
+from app.crypto import ReceiptKeys
+from app.db import reading, transaction, truncate_journal
+from app.errors import N_, Conflict, DomainError, Invalid
+from app.i18n import gettext, sentence
+from app.organisation import service as organisation
+from app.organisation.views import BranchCard, cards
+from app.sealing import service as sealing
+from app.submissions import service
+from app.submissions.forms import STALE_PAGE, ActForm, OpinionForm
+from app.submissions.models import SpeakerGroup
+from app.submissions.service import About, Aspect, Opinion, Pen, Publish, Receipt
+from app.submissions.ticket import Ticket, new_ticket, write_ticket
+from app.text import clean, printable
+from app.web import keep_secret, limit
+from config import Config
+
+blueprint = Blueprint("submissions", __name__)
+
+SECONDS_TO_READ = 3
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What was typed and chosen, to be shown again."""
+
+    opinion: str = ""
+    speaker: str = SpeakerGroup.UNSAID
+    aspect: str = Aspect.OTHER
+    about: str = About.UNSAID
+    publish: str = Publish.SUMMARY
+
+
+def _config() -> Config:
+    config: Config = current_app.config["YANLU"]
+    return config
+
+
+def _clock() -> Clock:
+    clock: Clock = current_app.extensions["clock"]
+    return clock
+
+
+def _pen() -> Pen:
+    config = _config()
+    return Pen(config.secrets, config.origin, _clock().today())
+
+
+def opens_by(made_on: dt.date, today: dt.date) -> dt.date:
+    """By when every box will have been opened: the next Friday whose opening is to come."""
+    days = (FRIDAY - today.weekday()) % 7
+    if days == 0 and made_on >= today:
+        days = 7
+    return today + dt.timedelta(days=days)
+
+
+def _opens_by(session: Session) -> dt.date:
+    return opens_by(sealing.opening_key(session).made_on, _clock().today())
+
+
+# --- the form -----------------------------------------------------------------------------------
+
+
+@blueprint.route("/box/<slug>", methods=["GET", "POST"])
+def box(slug: str) -> ResponseReturnValue:
+    """The box's form; posted, it answers with the receipt or with the form and a sentence."""
+    with reading() as session:
+        branch = organisation.branch(session, slug)
+        card = cards(session, [branch])[0]
+    if request.method == "GET":
+        return _form_page(card, Typed())
+    limit("drop")
+    form = OpinionForm()
+    typed = _typed(form)
+    if not card.open or branch.box_id is None:
+        return _form_page(card, typed), 409
+    try:
+        ticket = form.check()
+        if ticket is None or ticket.place != slug:
+            return _form_page(card, typed, gettext(STALE_PAGE)), 422
+        opinion = _opinion(form, branch.box_id, branch.id, ticket)
+        receipt = _drop(ticket, opinion)
+    except Conflict as error:
+        return _form_page(card, typed, sentence(error)), 409
+    except service.StaleTicketError as error:
+        return _form_page(card, typed, sentence(error)), 422
+    except Invalid as error:
+        return _form_page(card, typed, sentence(error), form.ticket.data), 422
+    return _receipt_page(card, receipt)
+
+
+def _typed(form: OpinionForm) -> Typed:
+    return Typed(
+        opinion=printable(form.opinion.data or ""),
+        speaker=form.speaker.data,
+        aspect=form.aspect.data,
+        about=form.about.data,
+        publish=form.publish.data,
+    )
+
+
+def _opinion(form: OpinionForm, box_id: str, unit_id: str, ticket: Ticket) -> Opinion:
+    text = clean(form.opinion.data or "", field="opinion", at_most=service.MAX_OPINION)
+    if not text.strip():
+        raise Invalid(N_("意见还是空的，没有投进去。请写上您想说的话，再点投递。"), field="opinion")
+    if crypto.contains_code(text):
+        raise Invalid(
+            N_("文字里好像有一个回执码。回执码请不要告诉任何人：删去它再投递，别的都还在下面。"),
+            field="opinion",
+        )
+    if request.form.get("recipient", "branch") != "branch":
+        raise Invalid(N_("这里还不能改由监督组来开箱，没有投进去。请选“本支部”，或拨打电话。"))
+    if any(file.filename for file in request.files.values()):
+        raise Invalid(N_("这里还不能附照片和文件，没有投进去。请把内容写成文字，您写的还在下面。"))
+    if _config().limits and ticket.age(_clock().now()) < SECONDS_TO_READ:
+        raise Invalid(N_("提交得太快了。您写的还在下面，请等三秒，再点一次投递。"))
+    return Opinion(
+        box_id=box_id,
+        unit_id=unit_id,
+        text=text,
+        speaker=SpeakerGroup(form.speaker.data),
+        aspect=Aspect(form.aspect.data),
+        about=About(form.about.data),
+        publish=Publish(form.publish.data),
+    )
+
+
+def _drop(ticket: Ticket, opinion: Opinion) -> Receipt:
+    pen = _pen()
+    first = service.receipt_of(pen, ticket, opinion)
+    try:
+        with transaction() as session:
+            return service.drop(session, pen, ticket, opinion, first)
+    except service.StaleTicketError:
+        with reading() as session:  # the same form, sent again after its opening
+            if thread.known(session, first.keys):
+                return first
+        raise
+
+
+def _form_page(
+    card: BranchCard, typed: Typed, alert: str | None = None, ticket: str | None = None
+) -> str:
+    with reading() as session:
+        key = sealing.opening_key(session)
+    fresh = new_ticket(card.slug, key.id, _clock().now())
+    return render_template(
+        "submissions/box.html",
+        branch=card,
+        typed=typed,
+        alert=alert,
+        ticket=ticket or write_ticket(fresh, _config().secrets.instance_secret),
+        opens_next=opens_by(key.made_on, _clock().today()),
+        max_length=service.MAX_OPINION,
+    )
+
+
+def _receipt_page(card: BranchCard, receipt: Receipt) -> str:
+    keep_secret()
+    with reading() as session:
+        key = sealing.opening_key(session)
+    promise = str(receipt.promise)
+    return render_template(
+        "submissions/dropped.html",
+        receipt={
+            "code_display": crypto.display_code(receipt.code),
+            "promise": promise,
+            "by": receipt.promise.by,
+            "branch_name": card.name,
+            "opens_next": opens_by(key.made_on, _clock().today()),
+        },
+        qr=_qr(promise),
+        ticket=_thread_ticket(key.id, receipt.keys),
+    )
+
+
+def _qr(promise: str) -> Markup:
+    code = segno.make(promise, error="l", micro=False)
+    svg = code.svg_inline(scale=3, border=4, omitsize=True, title=gettext(N_("承诺的二维码")))
+    return Markup(svg)  # noqa: S704 (made by segno from hex and our own origin)
+
+
+# --- coming back --------------------------------------------------------------------------------
+
+
+def _thread_ticket(opening_key_id: str, keys: ReceiptKeys) -> str:
+    ticket = new_ticket("thread", opening_key_id, _clock().now(), keys)
+    return write_ticket(ticket, _config().secrets.instance_secret)
+
+
+@blueprint.route("/receipt", methods=["GET", "POST"])
+def receipt() -> ResponseReturnValue:
+    """Enter a receipt code; posted, it answers with the thread."""
+    if request.method == "GET":
+        return _code_page()
+    limit("receipt")
+    try:
+        code = crypto.parse_code(request.form.get("code", ""))
+    except crypto.MistypedCodeError:
+        return _code_page("mistyped")
+    return _thread_page(_pen().receipt_keys(code))
+
+
+def _code_page(error: str | None = None) -> str:
+    return render_template("submissions/receipt.html", error=error)
+
+
+def _thread_page(
+    keys: ReceiptKeys, alert: str | None = None, notice: str | None = None, typed: str = ""
+) -> str:
+    keep_secret()
+    with reading() as session:
+        page = thread.open_thread(session, _pen(), keys)
+        key = sealing.opening_key(session)
+    if page is None:
+        return _code_page("unknown")
+    return render_template(
+        "submissions/thread.html",
+        page=page,
+        ticket=_thread_ticket(key.id, keys),
+        alert=alert,
+        notice=notice,
+        typed=printable(typed),
+        opens_next=opens_by(key.made_on, _clock().today()),
+    )
+
+
+def _act(kind: str, form: ActForm, value: str, text: str, notice: str) -> ResponseReturnValue:
+    """One act of the thread page: it waits in the box, and the page shows it lying there."""
+    limit("act")
+    ticket = form.check()
+    if ticket is None or ticket.keys is None:
+        return _code_page("ticket"), 422
+    try:
+        if crypto.contains_code(text):
+            raise Invalid(N_("文字里好像有一个回执码，请删去它再发。您写的还在下面。"))
+        with transaction() as session:
+            thread.act(session, _pen(), ticket, kind, value, clean_message(text))
+    except DomainError as error:
+        status = 409 if isinstance(error, Conflict) else 422
+        return _thread_page(
+            ticket.keys, alert=sentence(error), typed=form.message.data or ""
+        ), status
+    return _thread_page(ticket.keys, notice=notice)
+
+
+def clean_message(text: str) -> str:
+    """A message of the speaker, by the same rules as an opinion."""
+    return clean(text, field="message", at_most=service.MAX_MESSAGE)
+
+
+@blueprint.post("/receipt/reply")
+def reply() -> ResponseReturnValue:
+    """A message to the committee, or the answer to its question."""
+    form = ActForm()
+    text = form.message.data or ""
+    if not text.strip():
+        return _refused(form, N_("还没有写字，什么都没有发出。请写好再发。"))
+    return _act("reply", form, "", text, gettext(N_("已经放进意见箱，下次开箱时送到。")))
+
+
+@blueprint.post("/receipt/rate")
+def rate() -> ResponseReturnValue:
+    """Satisfied, basically, or not."""
+    form = ActForm()
+    value = form.rating.data or ""
+    if value not in list(Rating):
+        return _refused(form, N_("还没有选。请在满意、基本满意、不满意里选一个。"))
+    return _act("rate", form, value, value, gettext(N_("评价收到了，下次开箱时送到。")))
+
+
+@blueprint.post("/receipt/publish")
+def publish() -> ResponseReturnValue:
+    """Change what may be published."""
+    form = ActForm()
+    value = form.publish.data or ""
+    if value not in list(Publish):
+        return _refused(form, N_("还没有选。请选一种公开的方式。"))
+    return _act("publish", form, value, value, gettext(N_("记下了，下次开箱时送到。")))
+
+
+def _refused(form: ActForm, message: str) -> ResponseReturnValue:
+    ticket = form.check()
+    if ticket is None or ticket.keys is None:
+        return _code_page("ticket"), 422
+    return _thread_page(ticket.keys, alert=gettext(message), typed=form.message.data or ""), 422
+
+
+@blueprint.post("/receipt/withdraw")
+def withdraw() -> ResponseReturnValue:
+    """Take the opinion back, at once."""
+    return _end(
+        thread.withdraw,
+        gettext(N_("已经撤回")),
+        gettext(
+            N_("您的意见和往来文字已经销毁，谁也打不开了。公开日志里只留下一个看不出内容的印记。")
+        ),
+    )
+
+
+@blueprint.post("/receipt/burn")
+def burn() -> ResponseReturnValue:
+    """Burn the receipt, at once: the opinion stays, nobody can come back to it."""
+    return _end(
+        thread.burn,
+        gettext(N_("回执已经烧毁")),
+        gettext(
+            N_("意见还会照常办理，但这个回执码从此什么也打不开，也没有人能再找到您和它的联系。")
+        ),
+    )
+
+
+def _end(ending: thread.Ending, heading: str, text: str) -> ResponseReturnValue:
+    limit("act")
+    form = ActForm()
+    ticket = form.check()
+    if ticket is None or ticket.keys is None:
+        return _code_page("ticket"), 422
+    if form.confirm.data != "yes":
+        return _refused(form, N_("还没有打勾确认，什么都没有改变。想好了，请先打勾，再点按钮。"))
+    try:
+        with transaction() as session:
+            ending(session, _pen(), ticket)
+    except Conflict as error:
+        return _thread_page(ticket.keys, alert=sentence(error)), 409
+    truncate_journal()
+    keep_secret()
+    return render_template("submissions/ended.html", heading=heading, sentence=text)
+
+
+@blueprint.post("/receipt/file")
+def file() -> ResponseReturnValue:
+    """The receipt as a file: one HTML page with everything that an offline check needs."""
+    limit("act")
+    ticket = ActForm().check()
+    if ticket is None or ticket.keys is None:
+        return _code_page("ticket"), 422
+    with reading() as session:
+        page = thread.open_thread(session, _pen(), ticket.keys)
+    if page is None:
+        return _code_page("unknown")
+    keep_secret()
+    saved = render_template("submissions/file.html", saved=thread.receipt_file(page))
+    response = Response(saved)
+    response.headers["Content-Disposition"] = 'attachment; filename="yanlu-receipt.html"'
+    return response
