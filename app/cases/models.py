@@ -1,0 +1,158 @@
+"""Cases, their events, their threads, their published answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.cases.workflow import Move, State
+from app.crypto import random_id
+from app.db import UNORDERED, Base, enum_type
+
+
+class Channel(StrEnum):
+    """How an opinion came; ratings of codes that staff saw are counted apart."""
+
+    WEB = "web"
+    PAPER = "paper"
+    PHONE = "phone"
+    MEETING = "meeting"
+
+
+class DeclineReason(StrEnum):
+    """The short list of reasons for which an opinion may be declined."""
+
+    NOT_OURS = "not_ours"
+    NO_FACTS = "no_facts"
+    ALREADY_ANSWERED = "already_answered"
+    PERSONAL_DISPUTE = "personal_dispute"
+    OTHER_DOOR = "other_door"
+    ABUSIVE = "abusive"
+
+
+class Rating(StrEnum):
+    """What the speaker says of the answer."""
+
+    SATISFIED = "satisfied"
+    BASICALLY = "basically"
+    DISSATISFIED = "dissatisfied"
+
+
+class Author(StrEnum):
+    """Who wrote an item of a thread: no name is kept with it."""
+
+    SPEAKER = "speaker"
+    DESK = "desk"
+    GROUP = "group"
+
+
+class ItemKind(StrEnum):
+    """What an item of a thread is; drafts and comments are never sealed to the receipt."""
+
+    OPINION = "opinion"
+    MESSAGE = "message"
+    DRAFT = "draft"
+    ANSWER = "answer"
+    DECLINE = "decline"
+    CONSENT = "consent"
+    RATING = "rating"
+
+
+class Case(Base):
+    """An opened opinion.
+
+    In clear: box, opening date, state, dates and reasons of decisions, rating, commitment and the
+    receipt's public key. Everything else is in sealed items. `lookup_id` and `receipt_key` are
+    null once the receipt was burnt. `clock_on` is the date from which the present term counts,
+    `due_on` is computed from it and never stored. `version` rises with every change: the second of
+    two keepers on one case is told.
+    """
+
+    __tablename__ = "case"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    box_id: Mapped[str] = mapped_column(sa.ForeignKey("box.id", ondelete="RESTRICT"))
+    state: Mapped[State] = mapped_column(enum_type(State, "state"))
+    state_before: Mapped[State | None] = mapped_column(enum_type(State, "state_before"))
+    opened_on: Mapped[dt.date]
+    clock_on: Mapped[dt.date]
+    state_on: Mapped[dt.date]
+    channel: Mapped[Channel] = mapped_column(enum_type(Channel, "channel"))
+    lookup_id: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), unique=True)
+    receipt_key: Mapped[bytes | None]
+    commitment: Mapped[bytes]
+    decline_reason: Mapped[DeclineReason | None] = mapped_column(
+        enum_type(DeclineReason, "decline_reason")
+    )
+    rating: Mapped[Rating | None] = mapped_column(enum_type(Rating, "rating"))
+    reopenings: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int] = mapped_column(default=1)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 (as SQLAlchemy reads it)
+    __table_args__ = (
+        sa.Index("ix_case_queue", "box_id", "clock_on", "id"),
+        sa.CheckConstraint(
+            "(lookup_id IS NULL) = (receipt_key IS NULL)", name="receipt_whole_or_burnt"
+        ),
+        UNORDERED,
+    )
+
+
+class CaseEvent(Base):
+    """A move of a case: what the log and the figures are computed from. A date, never an hour."""
+
+    __tablename__ = "case_event"
+
+    case_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("case.id", ondelete="RESTRICT"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    move: Mapped[Move] = mapped_column(enum_type(Move, "move"))
+    from_state: Mapped[State] = mapped_column(enum_type(State, "from_state"))
+    to_state: Mapped[State] = mapped_column(enum_type(State, "to_state"))
+    moved_on: Mapped[dt.date]
+
+    __table_args__ = (UNORDERED,)
+
+
+class ThreadItem(Base):
+    """A sealed item's place in a case's thread."""
+
+    __tablename__ = "thread_item"
+
+    case_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("case.id", ondelete="RESTRICT"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    item_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("sealed_item.id", ondelete="CASCADE"), unique=True
+    )
+    kind: Mapped[ItemKind] = mapped_column(enum_type(ItemKind, "kind"))
+    author: Mapped[Author] = mapped_column(enum_type(Author, "author"))
+    written_on: Mapped[dt.date]
+
+    __table_args__ = (UNORDERED,)
+
+
+class Answer(Base):
+    """A published answer: in clear because it is public. `summary` is the committee's paraphrase,
+    or the speaker's words where the speaker allowed them."""
+
+    __tablename__ = "answer"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    case_id: Mapped[str] = mapped_column(sa.ForeignKey("case.id", ondelete="RESTRICT"))
+    box_id: Mapped[str] = mapped_column(sa.ForeignKey("box.id", ondelete="RESTRICT"))
+    published_on: Mapped[dt.date]
+    summary: Mapped[str] = mapped_column(sa.Text)
+    answer: Mapped[str] = mapped_column(sa.Text)
+
+    __table_args__ = (
+        sa.Index("ix_answer_published", "published_on", "id"),
+        sa.Index("ix_answer_box", "box_id", "published_on", "id"),
+        sa.Index("ix_answer_case", "case_id"),
+        UNORDERED,
+    )

@@ -1,0 +1,76 @@
+"""The one way to move a case and to add to its thread."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.cases.models import Author, Case, CaseEvent, ItemKind, ThreadItem
+from app.cases.workflow import Move, next_state, state_before
+from app.sealing import service as sealing
+from app.sealing.service import Sealed
+
+RETURNING = (Move.REPLY, Move.LAPSE, Move.DISCARD)
+
+
+def move(session: Session, case: Case, step: Move, today: dt.date) -> None:
+    """Move a case by the table and write the event; raises IllegalMoveError and changes nothing."""
+    came_from = case.state
+    target = next_state(
+        came_from, step, before=case.state_before, reopened_once=case.reopenings > 0
+    )
+    if step not in RETURNING:
+        case.state_before = state_before(came_from, step)
+    else:
+        case.state_before = None
+    case.state = target
+    case.state_on = today
+    session.add(
+        CaseEvent(
+            case_id=case.id,
+            position=_next_position(session, CaseEvent, case.id),
+            move=step,
+            from_state=came_from,
+            to_state=target,
+            moved_on=today,
+        )
+    )
+    session.flush()
+
+
+def add_item(
+    session: Session, case: Case, kind: ItemKind, author: Author, sealed: Sealed, today: dt.date
+) -> None:
+    """Add a sealed item to the end of a case's thread."""
+    session.add(
+        ThreadItem(
+            case_id=case.id,
+            position=_next_position(session, ThreadItem, case.id),
+            item_id=sealing.store(session, sealed),
+            kind=kind,
+            author=author,
+            written_on=today,
+        )
+    )
+    session.flush()
+
+
+def _next_position(
+    session: Session, model: type[CaseEvent] | type[ThreadItem], case_id: str
+) -> int:
+    last = session.scalar(sa.select(sa.func.max(model.position)).where(model.case_id == case_id))
+    return 0 if last is None else last + 1
+
+
+def thread_items(session: Session, case_id: str) -> list[ThreadItem]:
+    """A case's thread in order."""
+    query = sa.select(ThreadItem).where(ThreadItem.case_id == case_id)
+    return list(session.scalars(query.order_by(ThreadItem.position)))
+
+
+def text_of(raw: bytes) -> str:
+    """The words of an opened item."""
+    return str(json.loads(raw)["text"])
