@@ -1,0 +1,183 @@
+"""The commands: init, demo, serve, worker, open-boxes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import click
+import sqlalchemy as sa
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from app import db, demo
+from app.cases import opening
+from app.clock import Clock
+from app.sealing import service as sealing
+from app.sealing.models import OpeningKey
+from config import Config
+
+ROOT = Path(__file__).parent.parent
+WORKER_PAUSE = 20.0
+
+
+def _config() -> Config:
+    config: Config = current_app.config["YANLU"]
+    return config
+
+
+def _clock() -> Clock:
+    clock: Clock = current_app.extensions["clock"]
+    return clock
+
+
+def prepare() -> None:
+    """Bring the schema up to date and hang the first lock; safe to repeat."""
+    db.upgrade()
+    with db.transaction() as session:
+        if session.scalar(sa.select(OpeningKey.id)) is None:
+            today = _clock().today()
+            sealing.make_opening_key(session, _config().secrets.instance_secret, today)
+
+
+@click.command("init")
+@with_appcontext
+def init() -> None:
+    """Make or upgrade the database of this instance."""
+    prepare()
+    click.echo("the database is ready")
+
+
+@click.command("demo")
+@with_appcontext
+def make_demo() -> None:
+    """Set up the demo county, unless this instance already has units."""
+    prepare()
+    made = demo.make_county(_config(), _clock())
+    click.echo("the demo county is ready" if made else "this instance already has a county")
+
+
+@click.command("open-boxes")
+@click.option("--now", is_flag=True, help="Open whatever lies in the boxes, at any hour.")
+@with_appcontext
+def open_boxes(now: bool) -> None:
+    """Open the boxes that are due."""
+    opened = run_opening(now=now) or opening.Opened()
+    click.echo(f"opened {opened.drops} drops in {opened.boxes} boxes")
+
+
+def run_opening(*, now: bool = False) -> opening.Opened | None:
+    """One opening in one transaction; afterwards no deleted text is left in the journal."""
+    with db.transaction() as session:
+        opened = opening.open_boxes(session, _config(), _clock().local(), now=now)
+    if opened is not None:
+        db.truncate_journal()
+    return opened
+
+
+@click.command("worker")
+@click.option("--once", is_flag=True, help="Do what is due now and end.")
+@with_appcontext
+def worker(once: bool) -> None:
+    """Do what is due at its hour: the daily opening."""
+    stop = threading.Event()
+    if not once:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        try:
+            run_opening()
+        except sa.exc.OperationalError as error:
+            if once:
+                raise
+            click.echo(f"database away ({type(error).__name__}), trying again", err=True)
+        if once:
+            return
+        stop.wait(WORKER_PAUSE)
+
+
+@click.command("serve")
+@click.option("--demo", "with_demo", is_flag=True, help="Set up the demo county if there is none.")
+@with_appcontext
+def serve(with_demo: bool) -> None:
+    """Start the web server and the worker; stops both on SIGTERM or Ctrl-C."""
+    config = _config()
+    if not _is_free(config.host, config.port):
+        click.echo(
+            f"port {config.port} is taken: stop what uses it, or choose another, e.g. PORT="
+            f"{config.port + 1}",
+            err=True,
+        )
+        sys.exit(2)
+    prepare()
+    if with_demo:
+        demo.make_county(config, _clock())
+    server = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy/gunicorn.conf.py")]
+    flask = [sys.executable, "-m", "flask", "--app", "app", "worker"]
+    environ = os.environ | {"DATA_DIR": str(config.data_dir)}
+    processes = [
+        subprocess.Popen([*server, "app:create_app()"], cwd=ROOT, env=environ),  # noqa: S603
+        subprocess.Popen(flask, cwd=ROOT, env=environ),  # noqa: S603
+    ]
+    sys.exit(_watch(processes, config))
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _watch(processes: list[subprocess.Popen[bytes]], config: Config) -> int:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    address = f"http://{host}:{config.port}"
+    announced = False
+    while not stop.is_set() and all(process.poll() is None for process in processes):
+        if not announced and _answers(address):
+            announced = True
+            click.echo(demo.introduction(config, address) + f"ready {address}")
+            sys.stdout.flush()
+        stop.wait(1.0 if announced else 0.1)
+    failed = not stop.is_set()
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    deadline = time.monotonic() + 25
+    for process in processes:
+        try:
+            process.wait(max(deadline - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            process.kill()
+    if failed:
+        click.echo("a process ended by itself; see the lines above", err=True)
+    return 1 if failed else 0
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/healthz", timeout=2) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def init_app(app: Flask) -> None:
+    """Add the commands to `flask --app app`."""
+    for command in (init, make_demo, serve, worker, open_boxes):
+        app.cli.add_command(command)

@@ -1,0 +1,47 @@
+"""How the application server runs: threads, a graceful stop, and a log that names nobody."""
+
+import os
+
+from gunicorn.glogging import Logger
+
+
+class QuietLogger(Logger):
+    """Starts and stops are logged; requests and what was wrong with them are not.
+
+    gunicorn prints the address even with the access log off ("Invalid request from ip="), and
+    the URL of a request that failed.
+    """
+
+    def access(self, *args, **kwargs):
+        """No access log."""
+
+    def warning(self, msg, *args, **kwargs):
+        super().warning("a request was not understood, or a worker was slow")
+
+    def error(self, msg, *args, **kwargs):
+        super().error("a fault in the application server")
+
+    def exception(self, msg, *args, **kwargs):
+        super().error("a fault while handling a request")
+
+    def debug(self, msg, *args, **kwargs):
+        """Nothing below information."""
+
+
+bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
+workers = int(os.environ.get("WEB_PROCESSES") or 2)
+threads = 8
+worker_class = "gthread"
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 (no upload lands there)
+graceful_timeout = 20
+timeout = 60
+keepalive = 5
+max_requests = 20000
+max_requests_jitter = 2000
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+logger_class = QuietLogger
+proc_name = "yanlu"
+preload_app = False
+control_socket_disable = True
