@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import IO
 from urllib.parse import unquote_to_bytes
@@ -101,28 +102,36 @@ def printable(text: str) -> str:
     )
 
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": False}).disable("image")
-_TAGS = frozenset(
-    {"p", "br", "strong", "em", "ul", "ol", "li", "blockquote", "a", "code", "pre", "hr"}
-    | {f"h{n}" for n in range(1, 7)}
+# A small Markdown: paragraphs, line breaks, emphasis, bullets, links. Numbers at the start of a
+# line stay as they were typed: offices number their points, and a list would count them anew.
+# So do runs of asterisks: they mask names and plates.
+_MARKDOWN = MarkdownIt("zero", {"html": False, "breaks": True}).enable(
+    ["emphasis", "list", "link", "newline", "escape"]
 )
+_NUMBERED = re.compile(r"^([ \t]*\d{1,9})([.)])", re.MULTILINE)
+_MASK = re.compile(r"[*_]{3,}|_")
+_TAGS = frozenset({"p", "br", "strong", "em", "ul", "li", "a"})
 
 
 def rich_text(text: str) -> Markup:
     """The desk's Markdown as safe HTML: a renderer with raw HTML off, then bleach over its output.
 
-    Only what the desk writes passes here; speakers' words are
-    plain text everywhere.
+    Only what the desk writes passes here; speakers' words are plain text everywhere.
     """
-    html = _MARKDOWN.render(text)
-    for level in range(6, 0, -1):  # the page has its own h1 and h2
-        html = html.replace(f"h{level}>", f"h{min(level + 2, 6)}>")
+    literal = _MASK.sub(lambda run: "".join(f"\\{c}" for c in run[0]), text)
+    html = _MARKDOWN.render(_NUMBERED.sub(r"\1\\\2", literal))
     return Markup(  # noqa: S704 (cleaned on this very line)
         bleach.clean(
             html,
             tags=_TAGS,
-            attributes={"a": ["href"], "ol": ["start"]},
+            attributes={"a": ["href"]},
             protocols={"http", "https", "mailto", "tel"},
             strip=True,
         )
     )
+
+
+def letter(text: str) -> Markup | None:
+    """The desk's words to a speaker as HTML where they hold markup, else None: shown exactly."""
+    html = rich_text(text)
+    return None if "".join(html.striptags().split()) == "".join(text.split()) else html

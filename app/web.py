@@ -17,7 +17,17 @@ from types import TracebackType
 from typing import IO
 
 import sqlalchemy as sa
-from flask import Blueprint, Flask, Request, Response, current_app, g, render_template, request
+from flask import (
+    Blueprint,
+    Flask,
+    Request,
+    Response,
+    current_app,
+    g,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -27,7 +37,7 @@ from app.clock import Clock
 from app.db import reading
 from app.errors import N_, DomainError
 from app.i18n import gettext, sentence
-from app.text import StrictFormParser, rich_text
+from app.text import StrictFormParser, letter, rich_text
 from config import Config
 
 blueprint = Blueprint("web", __name__)
@@ -242,12 +252,15 @@ _PAGES = {
 
 def error_page(status: int, text: str | None = None) -> tuple[str, int]:
     """The page of a refusal: what happened, that nothing was lost, what to do."""
+    at_desk = request.path.startswith("/desk")
     heading, usual = _PAGES.get(status, (N_("没有办成"), _PAGES[400][1]))
     page = render_template(
         "pages/error.html",
         status=status,
         heading=gettext(heading),
         sentence=text or gettext(usual),
+        next_url=url_for("staff.home" if at_desk else "organisation.home"),
+        next_label=gettext(N_("回工作台")) if at_desk else gettext(N_("回首页")),
     )
     return page, status
 
@@ -336,4 +349,5 @@ def init_app(app: Flask, config: Config, clock: Clock) -> None:
     app.register_error_handler(sa.exc.OperationalError, _on_database_away)
     app.register_error_handler(Exception, _on_fault)
     app.jinja_env.filters["rich_text"] = rich_text
+    app.jinja_env.filters["letter"] = letter
     app.register_blueprint(blueprint)

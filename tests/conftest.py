@@ -101,9 +101,7 @@ def _execute(url: str, statement: str) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A fresh migrated database: each data test runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         source: Path = request.getfixturevalue("template_file")

@@ -69,9 +69,7 @@ def opinion(
     speaker: SpeakerGroup = SpeakerGroup.UNSAID,
 ) -> Opinion:
     """An opinion for this box."""
-    return Opinion(
-        box.box_id, box.unit_id, text, speaker, Aspect.WORK, About.COLLECTIVE, publish
-    )
+    return Opinion(box.box_id, box.unit_id, text, speaker, Aspect.WORK, About.COLLECTIVE, publish)
 
 
 def drop_ticket(session: Session, box: BoxInHand, clock: Clock) -> Ticket:

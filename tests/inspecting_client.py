@@ -75,7 +75,9 @@ def _check_policy(tree: Element, url: str) -> None:
         assert not inline, f"{url}: inline {inline} on {e.tag}"
     assert not elements(tree, "style"), f"{url}: inline style"
     for script in elements(tree, "script"):
-        assert script.get("src") or script.get("type") == "application/json", f"{url}: inline script"
+        assert script.get("src") or script.get("type") == "application/json", (
+            f"{url}: inline script"
+        )
     for e in elements(tree, "img", "script", "link"):
         address = e.get("src") or e.get("href") or ""
         assert not urlsplit(address).netloc, f"{url}: third party {address}"
@@ -103,7 +105,7 @@ class InspectingClient(FlaskClient):
         response = super().open(*args, **kwargs)
         url = response.request.path + "?" + response.request.query_string.decode()
         if response.mimetype == "text/html":
-            if response.get_data(as_text=True) and response.status_code < 300 or (
+            if (response.get_data(as_text=True) and response.status_code < 300) or (
                 response.status_code >= 400
             ):
                 check_page(response.get_data(as_text=True), url)

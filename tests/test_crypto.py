@@ -21,7 +21,13 @@ def test_a_code_survives_its_display_and_full_width_digits(payload: int) -> None
     shown = crypto.display_code(code)
     assert [len(part) for part in shown.split("-")] == [4, 4, 4, 4, 4, 2]
     wide = shown.translate(str.maketrans("0123456789-", "０１２３４５６７８９－"))
-    for typed in (code, shown, wide, f" {shown[:9]}\r\n{shown[9:]} ", shown.replace("-", " \u200b")):
+    for typed in (
+        code,
+        shown,
+        wide,
+        f" {shown[:9]}\r\n{shown[9:]} ",
+        shown.replace("-", " \u200b"),
+    ):
         assert crypto.parse_code(typed) == code
 
 

@@ -70,7 +70,7 @@ def _unlocked() -> queues.Unlocked:
 
 
 @desk.get("/queue")
-@guard.desk(Role.KEEPER)
+@guard.desk()
 def queue() -> str:
     """The queue: what waits, oldest clock first."""
     chosen = request.args.get("state", "open")
@@ -87,6 +87,7 @@ def queue() -> str:
         filters=tuple(FILTERS),
         next_url=url_for("cases.queue", after=str(page.next), state=chosen) if page.next else None,
         continued=after is not None,
+        keeps=bool(guard.current().box_ids),
     )
 
 
