@@ -294,10 +294,6 @@ def _on_database_away(error: sa.exc.OperationalError) -> tuple[str, int]:
     return error_page(503)
 
 
-def _on_fault(error: Exception) -> tuple[str, int]:
-    return error_page(500)
-
-
 # --- the plain pages ----------------------------------------------------------------------------
 
 
@@ -347,7 +343,6 @@ def init_app(app: Flask, config: Config, clock: Clock) -> None:
     app.register_error_handler(DomainError, _on_domain_error)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(sa.exc.OperationalError, _on_database_away)
-    app.register_error_handler(Exception, _on_fault)
     app.jinja_env.filters["rich_text"] = rich_text
     app.jinja_env.filters["letter"] = letter
     app.register_blueprint(blueprint)

@@ -61,8 +61,8 @@ def faults(language: str) -> list[str]:
     return sorted(said)
 
 
-def _parts(text: str) -> set[str]:
-    return set(PLACEHOLDER.findall(text))
+def _parts(text: str | None) -> set[str]:
+    return set(PLACEHOLDER.findall(text or ""))
 
 
 def update() -> None:

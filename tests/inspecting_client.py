@@ -19,7 +19,8 @@ UNLABELLED = ("hidden", "submit", "button", "image", "reset")
 
 def parse(html: str) -> Element:
     """The page's tree; raises on anything that HTML's grammar calls an error."""
-    return html5lib.HTMLParser(strict=True).parse(html)
+    tree: Element = html5lib.HTMLParser(strict=True).parse(html)
+    return tree
 
 
 def elements(tree: Element, *names: str) -> list[Element]:
@@ -42,8 +43,8 @@ def find(tree: Element, attribute: str, value: str | None = None) -> list[Elemen
     ]
 
 
-def check_page(html: str, url: str) -> None:
-    """The rules that every page of ours keeps."""
+def check_page(html: str, url: str) -> Element:
+    """The rules that every page of ours keeps; its tree."""
     tree = parse(html)
     title = elements(tree, "title")
     assert title, f"{url}: no title"
@@ -55,6 +56,7 @@ def check_page(html: str, url: str) -> None:
     _check_policy(tree, url)
     if parse_qs(urlsplit(url).query).get("lang") == ["en"]:
         _check_english(tree, url)
+    return tree
 
 
 def _check_labels(tree: Element, url: str) -> None:
@@ -71,7 +73,7 @@ def _check_policy(tree: Element, url: str) -> None:
     for e in tree.iter():
         if not isinstance(e.tag, str):
             continue
-        inline = [name for name in e.keys() if name == "style" or name.startswith("on")]
+        inline = [name for name in list(e.attrib) if name == "style" or name.startswith("on")]
         assert not inline, f"{url}: inline {inline} on {e.tag}"
     assert not elements(tree, "style"), f"{url}: inline style"
     for script in elements(tree, "script"):

@@ -28,7 +28,9 @@ def main() -> int:
         print(f"== installing {' '.join(packages)}", flush=True)
         environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
-            done = subprocess.run([apt, "-qq", *words], env=environ, stdout=subprocess.DEVNULL)
+            done = subprocess.run(
+                [apt, "-qq", *words], env=environ, stdout=subprocess.DEVNULL, check=False
+            )
             if done.returncode:
                 break
         packages = missing()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted((ROOT / "app").rglob("*.py")) + [ROOT / "config.py"]
+FILES = [*sorted((ROOT / "app").rglob("*.py")), ROOT / "config.py"]
 FLASK_ROOMS = {"app/__init__.py", "app/db.py", "app/web.py", "app/i18n.py", "app/cli.py"}
 FLASK_NAMES = {"views.py", "forms.py", "guard.py", "channels.py"}
 CLIENT_MARKS = re.compile(r"remote_addr|X-Forwarded|X-Real-IP|user_agent|User-Agent", re.IGNORECASE)

@@ -8,7 +8,7 @@ from http.cookies import SimpleCookie
 from urllib.parse import urlencode, urljoin, urlsplit
 from xml.etree.ElementTree import Element
 
-from tests.inspecting_client import check_page, elements, find, parse, text_of
+from tests.inspecting_client import check_page, elements, find, text_of
 
 
 @dataclass
@@ -107,8 +107,7 @@ class Visitor:
         if answer.status in (301, 302, 303):
             return self.get(urljoin(url, answer.headers["Location"]))
         if "text/html" in answer.headers.get("Content-Type", ""):
-            check_page(html, path)
-            tree = parse(html)
+            tree = check_page(html, path)
         else:
             tree = Element("none")
         return Page(url, answer.status, dict(answer.headers), html, tree)

@@ -36,6 +36,18 @@ from config import Config
 
 _BATCH = 500
 _Rows = list[dict[str, object]]
+# What the first event and the first item of every case have in common.
+_EVENT: dict[str, object] = {
+    "position": 0,
+    "move": Move.OPEN,
+    "from_state": State.LYING,
+    "to_state": State.WAITING,
+}
+_OPINION: dict[str, object] = {
+    "position": 0,
+    "kind": ItemKind.OPINION,
+    "author": Author.SPEAKER,
+}
 
 
 @dataclass(frozen=True)
@@ -140,16 +152,7 @@ def _write_cases(session: Session, drops: list[LyingDrop], today: dt.date) -> No
     for drop in drops:
         case_id, item_id = crypto.random_id(), crypto.random_id()
         cases.append(_case_row(drop, case_id, today))
-        events.append(
-            {
-                "case_id": case_id,
-                "position": 0,
-                "move": Move.OPEN,
-                "from_state": State.LYING,
-                "to_state": State.WAITING,
-                "moved_on": today,
-            }
-        )
+        events.append(_EVENT | {"case_id": case_id, "moved_on": today})
         items.append(
             {
                 "id": item_id,
@@ -161,16 +164,7 @@ def _write_cases(session: Session, drops: list[LyingDrop], today: dt.date) -> No
             {"item_id": item_id, "box_key_id": key_id, "wrapped": wrapped}
             for key_id, wrapped in drop.sealed.wraps.items()
         )
-        thread.append(
-            {
-                "case_id": case_id,
-                "position": 0,
-                "item_id": item_id,
-                "kind": ItemKind.OPINION,
-                "author": Author.SPEAKER,
-                "written_on": today,
-            }
-        )
+        thread.append(_OPINION | {"case_id": case_id, "item_id": item_id, "written_on": today})
     _insert(session, Case, cases, "id")
     _insert(session, CaseEvent, events, "case_id")
     _insert(session, SealedItem, items, "id")

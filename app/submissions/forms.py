@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from flask import current_app
 from flask_wtf import FlaskForm
-from wtforms import RadioField, StringField, TextAreaField
+from wtforms import StringField, TextAreaField
 from wtforms.csrf.core import CSRF, CSRFTokenField
 from wtforms.form import BaseForm
-from wtforms.validators import ValidationError
+from wtforms.validators import AnyOf, ValidationError
 
 from app.cases.models import Rating
 from app.errors import N_, Invalid
@@ -65,11 +65,11 @@ class PublicForm(FlaskForm):  # type: ignore[misc]
         return self.opened_ticket
 
 
-def _choices(enum: type[StrEnum], default: StrEnum | None = None) -> RadioField:
-    return RadioField(
-        choices=[(member.value, member.value) for member in enum],
-        default=default,
-        filters=[lambda value: value if value not in (None, "") else default],
+def _choice(enum: type[StrEnum], default: StrEnum | None = None) -> StringField:
+    """One of the enum's values; what isn't chosen has the default."""
+    return StringField(
+        validators=[AnyOf([member.value for member in enum])],
+        filters=[lambda value: value or (default.value if default else None)],
     )
 
 
@@ -77,18 +77,18 @@ class OpinionForm(PublicForm):
     """The box's form; whatever isn't chosen has the default of the page."""
 
     opinion = TextAreaField()
-    speaker = _choices(SpeakerGroup, SpeakerGroup.UNSAID)
-    aspect = _choices(Aspect, Aspect.OTHER)
-    about = _choices(About, About.UNSAID)
-    publish = _choices(Publish, Publish.SUMMARY)
+    speaker = _choice(SpeakerGroup, SpeakerGroup.UNSAID)
+    aspect = _choice(Aspect, Aspect.OTHER)
+    about = _choice(About, About.UNSAID)
+    publish = _choice(Publish, Publish.SUMMARY)
 
 
 class ActForm(PublicForm):
     """The forms of the thread page; each uses the fields of its own act."""
 
     message = TextAreaField()
-    rating = _choices(Rating)
-    publish = _choices(Publish)
+    rating = _choice(Rating)
+    publish = _choice(Publish)
     confirm = StringField()
 
     def validate(self, extra_validators: object = None) -> bool:

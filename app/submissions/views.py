@@ -108,10 +108,10 @@ def box(slug: str) -> ResponseReturnValue:
 def _typed(form: OpinionForm) -> Typed:
     return Typed(
         opinion=printable(form.opinion.data or ""),
-        speaker=form.speaker.data,
-        aspect=form.aspect.data,
-        about=form.about.data,
-        publish=form.publish.data,
+        speaker=form.speaker.data or "",
+        aspect=form.aspect.data or "",
+        about=form.about.data or "",
+        publish=form.publish.data or "",
     )
 
 
@@ -134,10 +134,10 @@ def _opinion(form: OpinionForm, box_id: str, unit_id: str, ticket: Ticket) -> Op
         box_id=box_id,
         unit_id=unit_id,
         text=text,
-        speaker=SpeakerGroup(form.speaker.data),
-        aspect=Aspect(form.aspect.data),
-        about=About(form.about.data),
-        publish=Publish(form.publish.data),
+        speaker=SpeakerGroup(form.speaker.data or ""),
+        aspect=Aspect(form.aspect.data or ""),
+        about=About(form.about.data or ""),
+        publish=Publish(form.publish.data or ""),
     )
 
 

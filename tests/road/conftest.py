@@ -104,13 +104,20 @@ def start(data_dir: Path, **more: str) -> tuple[subprocess.Popen[str], Instance]
     return process, Instance(f"http://127.0.0.1:{port}", data_dir, environ, lines)
 
 
+def stop(process: subprocess.Popen[str]) -> None:
+    """End it as an operator would."""
+    process.terminate()
+    process.wait(30)
+    if process.stdout:
+        process.stdout.close()
+
+
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """A fresh demo instance, limits off, on SQLite."""
     process, running = start(tmp_path_factory.mktemp("instance"))
     yield running
-    process.terminate()
-    process.wait(30)
+    stop(process)
 
 
 @pytest.fixture(scope="module")

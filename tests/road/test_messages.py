@@ -33,9 +33,7 @@ def drop(base: str, text: str) -> str:
 def opened_cases(desk: Visitor, page: Page) -> list[str]:
     found: list[str] = []
     while True:
-        for element in page.tree.iter():
-            if element.get("data-case"):
-                found.append(element.get("data-case") or "")
+        found += [e.get("data-case") or "" for e in page.tree.iter() if e.get("data-case")]
         following = [e.get("href") for e in page.tree.iter() if e.get("rel") == "next"]
         if not following or not following[0]:
             return found
