@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
@@ -95,7 +95,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA busy_timeout = 15000")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged drop survives a power cut
-    cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA secure_delete = ON")  # deleted text is overwritten, not just unlinked
     cursor.execute("PRAGMA temp_store = MEMORY")  # no sort spills sealed rows to a temporary file
     cursor.close()
@@ -108,6 +107,9 @@ def _writes(connection: Connection) -> bool:
 def _begin_sqlite(connection: Connection) -> None:
     writes = _writes(connection)
     connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+    # SQLite changes a table by making it anew: dropping the old one would delete its children.
+    migrates = connection.get_execution_options().get("migrates", False)
+    connection.exec_driver_sql(f"PRAGMA foreign_keys = {'OFF' if migrates else 'ON'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -167,13 +169,20 @@ def alembic_config(connection: Connection | None = None) -> AlembicConfig:
 
 def upgrade(revision: str = "head") -> None:
     """Bring the schema to a revision; one process at a time, all or nothing."""
-    with engine().execution_options(writes=True).begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7250117)")
-        command.upgrade(alembic_config(connection), revision)
+    _migrate(command.upgrade, revision)
 
 
 def downgrade(revision: str) -> None:
     """Take the schema back to a revision."""
-    with engine().execution_options(writes=True).begin() as connection:
-        command.downgrade(alembic_config(connection), revision)
+    _migrate(command.downgrade, revision)
+
+
+def _migrate(step: Callable[[AlembicConfig, str], None], revision: str) -> None:
+    with engine().execution_options(writes=True, migrates=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7250117)")
+        step(alembic_config(connection), revision)
+        if connection.dialect.name == "sqlite":
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+            if broken is not None:
+                raise RuntimeError(f"the migration would leave {broken[0]} pointing nowhere")

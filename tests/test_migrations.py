@@ -1,0 +1,55 @@
+"""Migrations go up and down, on a populated database too, and end at the models."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask import Flask
+
+from app import cli, db, demo
+from app.cases.models import Case
+from app.clock import Clock
+from config import Config
+
+
+def test_the_migrated_schema_is_that_of_the_models(app: Flask) -> None:
+    with app.app_context(), db.engine().connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, db.Base.metadata) == []
+
+
+def test_constraints_have_the_names_of_the_models(app: Flask) -> None:
+    with app.app_context():
+        seen = sa.inspect(db.engine())
+        for table in db.Base.metadata.tables.values():
+            wanted = {c.name for c in table.constraints if isinstance(c, sa.CheckConstraint)}
+            held = {c["name"] for c in seen.get_check_constraints(table.name)}
+            assert wanted == held, table.name
+
+
+def test_speakers_tables_have_no_row_number(app: Flask) -> None:
+    with app.app_context():
+        if db.engine().dialect.name != "sqlite":
+            return
+        with db.engine().connect() as connection:
+            rows = connection.execute(sa.text("SELECT name, sql FROM sqlite_master"))
+            tables = {row.name: row.sql or "" for row in rows}
+        for name in ("lying_item", "case", "case_event", "thread_item", "sealed_item", "key_wrap",
+                     "pending_leaf", "answer", "speaker_tally"):  # fmt: skip
+            assert "WITHOUT ROWID" in tables[name], name
+
+
+def test_a_populated_database_goes_down_and_up_again(app: Flask, config: Config) -> None:
+    clock: Clock = app.extensions["clock"]
+    with app.app_context():
+        assert demo.make_county(config, clock)
+        with db.reading() as session:
+            assert session.scalar(sa.select(sa.func.count()).select_from(Case))
+        db.downgrade("base")
+        tables = set(sa.inspect(db.engine()).get_table_names())
+        assert tables <= {"alembic_version"}
+        cli.prepare()
+        cli.prepare()
+        assert demo.make_county(config, clock)
+        assert not demo.make_county(config, clock)
