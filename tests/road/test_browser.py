@@ -115,6 +115,7 @@ def test_after_leaving_nothing_is_stored_and_back_shows_nothing(
     page.click("text=立即离开")
     with contextlib.suppress(Error):  # no-store: the browser has nothing to go back to
         page.go_back()
+    page.wait_for_timeout(300)  # the browser puts up its own page instead
     assert "看完就走" not in page.content()
 
 
