@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from flask import Flask
 
@@ -12,17 +13,24 @@ from app.clock import Clock
 from app.organisation import views as organisation_views
 from app.staff import views as staff_views
 from app.submissions import views as submissions_views
-from config import Config
+from config import Config, ConfigError
 
 __all__ = ["create_app", "models"]
+
+
+def _from_environment() -> Config:
+    try:
+        return Config.from_environ(os.environ)
+    except ConfigError as error:
+        sys.exit(f"yanlu: {error}")
 
 
 def create_app(config: Config | None = None, clock: Clock | None = None) -> Flask:
     """The application for a configuration, by default the environment's.
 
-    Raises config.ConfigError, with a sentence for the operator.
+    A bad environment ends the process with one sentence for the operator.
     """
-    config = config or Config.from_environ(os.environ)
+    config = config or _from_environment()
     clock = clock or Clock(config.timezone)
     app = web.QuietFlask(
         __name__,

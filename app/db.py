@@ -82,6 +82,8 @@ def make_engine(url: str) -> Engine:
     # hide_parameters: an exception's message would otherwise carry what a speaker typed.
     engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
+        if engine.url.database:  # its journals take over the mode
+            Path(engine.url.database).touch(mode=0o600)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:

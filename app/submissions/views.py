@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app import crypto
 from app.cases import thread
 from app.cases.models import Rating
+from app.cases.workflow import State
 from app.clock import FRIDAY, Clock
 from app.crypto import ReceiptKeys
 from app.db import reading, transaction, truncate_journal
@@ -341,7 +342,8 @@ def _end(ending: thread.Ending, heading: str, text: str) -> ResponseReturnValue:
         return _thread_page(ticket.keys, alert=sentence(error)), 409
     truncate_journal()
     keep_secret()
-    return render_template("submissions/ended.html", heading=heading, sentence=text)
+    state = State.WITHDRAWN if ending is thread.withdraw else None
+    return render_template("submissions/ended.html", heading=heading, sentence=text, state=state)
 
 
 @blueprint.post("/receipt/file")
