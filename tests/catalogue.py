@@ -15,6 +15,10 @@ LANGUAGES = ("zh_Hant", "en")
 KEYWORDS = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
 METHODS = [("app/**.py", "python"), ("templates/**.html", "jinja2")]
 OPTIONS = {"templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true"}}
+NOISE = re.compile(
+    r'"(?:POT-Creation-Date|PO-Revision-Date|Report-Msgid-Bugs-To|Last-Translator|Language-Team'
+    r"|Generated-By):.*\n"
+)
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
 
 
@@ -70,16 +74,15 @@ def update() -> None:
     template = extracted()
     for language in LANGUAGES:
         old = read(language)
-        fresh = Catalog(locale=language, charset="utf-8", fuzzy=False)
+        fresh = Catalog(locale=language, charset="utf-8", fuzzy=False, header_comment="# Yanlu")
         for message in template:
             if message.id:
                 known = old.get(message.id)
                 fresh.add(message.id, known.string if known else None)
         with path_of(language).open("wb") as file:
             write_po(file, fresh, width=0, no_location=True, sort_output=True, omit_header=False)
-        text = path_of(language).read_text("utf-8")
-        text = re.sub(r'"(?:POT-Creation|PO-Revision)-Date:.*\n', "", text)
-        path_of(language).write_text(text, "utf-8")
+        text = NOISE.sub("", path_of(language).read_text("utf-8"))
+        path_of(language).write_text(text.replace("PROJECT VERSION", "Yanlu"), "utf-8")
 
 
 if __name__ == "__main__":
