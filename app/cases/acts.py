@@ -17,14 +17,15 @@ _ENDED = (State.WITHDRAWN, State.REMOVED)
 
 
 def apply(session: Session, act: LyingAct, today: dt.date) -> None:
-    """Carry out an act that waited in the box. One no longer legal stays as a message."""
+    """Carry out an act that waited in the box. One no longer legal moves nothing, but is kept."""
     case = session.get(Case, act.case_id)
     if case is None or case.state in _ENDED:
         return  # withdrawn or removed in between: its text was asked to be destroyed
     kind = ItemKind.MESSAGE
-    if act.act == "rate" and case.state is State.ANSWERED:
+    if act.act == "rate":
         kind = ItemKind.RATING
-        _rate(session, case, Rating(act.value), today)
+        if case.state is State.ANSWERED:
+            _rate(session, case, Rating(act.value), today)
     elif act.act == "publish":
         kind = ItemKind.CONSENT
     elif act.act == "reply" and case.state is State.ASKED:

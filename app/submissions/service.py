@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app import clock as calendar
 from app import crypto
 from app.crypto import ReceiptKeys
-from app.errors import N_, Conflict, DomainError, Invalid
+from app.errors import N_, Conflict, Invalid
 from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
 from app.submissions.lying import (
@@ -64,7 +64,7 @@ class Publish(StrEnum):
     NO = "no"
 
 
-class StaleTicketError(DomainError):
+class StaleTicketError(Invalid):
     """The boxes were opened since the form was loaded: it is shown again with a fresh ticket."""
 
 

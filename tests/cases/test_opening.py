@@ -301,7 +301,7 @@ def test_a_reply_to_a_question_gives_the_clock_back_what_it_stood_still(
     assert case.clock_on == dt.date(2026, 11, 26)
 
 
-def test_an_act_no_longer_legal_stays_as_a_message(
+def test_an_act_no_longer_legal_moves_nothing_and_is_kept(
     session: Session, config: Config, clock: Clock, box: BoxInHand
 ) -> None:
     receipt = answered(session, config, clock, box)
@@ -310,7 +310,7 @@ def test_an_act_no_longer_legal_stays_as_a_message(
     record.move(session, case, Move.SILENCE, clock.today())
     open_at(session, config, clock, now=True)
     assert (case.state, case.rating) == (State.CLOSED, None)
-    assert record.thread_items(session, case.id)[-1].kind is ItemKind.MESSAGE
+    assert record.thread_items(session, case.id)[-1].kind is ItemKind.RATING
 
 
 def test_thirty_days_of_silence_end_on_a_friday_alone(
