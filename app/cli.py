@@ -15,28 +15,18 @@ from pathlib import Path
 
 import click
 import sqlalchemy as sa
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import with_appcontext
 
 from app import db, demo
 from app.cases import opening
-from app.clock import Clock
 from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
+from app.web import clock, config
 from config import Config
 
 ROOT = Path(__file__).parent.parent
 WORKER_PAUSE = 20.0
-
-
-def _config() -> Config:
-    config: Config = current_app.config["YANLU"]
-    return config
-
-
-def _clock() -> Clock:
-    clock: Clock = current_app.extensions["clock"]
-    return clock
 
 
 def prepare() -> None:
@@ -44,8 +34,8 @@ def prepare() -> None:
     db.upgrade()
     with db.transaction() as session:
         if session.scalar(sa.select(OpeningKey.id)) is None:
-            today = _clock().today()
-            sealing.make_opening_key(session, _config().secrets.instance_secret, today)
+            today = clock().today()
+            sealing.make_opening_key(session, config().secrets.instance_secret, today)
 
 
 @click.command("init")
@@ -61,7 +51,7 @@ def init() -> None:
 def make_demo() -> None:
     """Set up the demo county, unless this instance already has units."""
     prepare()
-    made = demo.make_county(_config(), _clock())
+    made = demo.make_county(config(), clock())
     click.echo("the demo county is ready" if made else "this instance already has a county")
 
 
@@ -77,7 +67,7 @@ def open_boxes(now: bool) -> None:
 def run_opening(*, now: bool = False) -> opening.Opened | None:
     """One opening in one transaction; afterwards no deleted text is left in the journal."""
     with db.transaction() as session:
-        opened = opening.open_boxes(session, _config(), _clock().local(), now=now)
+        opened = opening.open_boxes(session, config(), clock().local(), now=now)
     if opened is not None:
         db.truncate_journal()
     return opened
@@ -109,25 +99,25 @@ def worker(once: bool) -> None:
 @with_appcontext
 def serve(with_demo: bool) -> None:
     """Start the web server and the worker; stops both on SIGTERM or Ctrl-C."""
-    config = _config()
-    if not _is_free(config.host, config.port):
+    settings = config()
+    if not _is_free(settings.host, settings.port):
         click.echo(
-            f"port {config.port} is taken: stop what uses it, or choose another, e.g. PORT="
-            f"{config.port + 1}",
+            f"port {settings.port} is taken: stop what uses it, or choose another, e.g. PORT="
+            f"{settings.port + 1}",
             err=True,
         )
         sys.exit(2)
     prepare()
     if with_demo:
-        demo.make_county(config, _clock())
+        demo.make_county(settings, clock())
     server = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy/gunicorn.conf.py")]
     flask = [sys.executable, "-m", "flask", "--app", "app", "worker"]
-    environ = os.environ | {"DATA_DIR": str(config.data_dir)}
+    environ = os.environ | {"DATA_DIR": str(settings.data_dir)}
     processes = [
         subprocess.Popen([*server, "app:create_app()"], cwd=ROOT, env=environ),  # noqa: S603
         subprocess.Popen(flask, cwd=ROOT, env=environ),  # noqa: S603
     ]
-    sys.exit(_watch(processes, config))
+    sys.exit(_watch(processes, settings))
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -67,6 +67,18 @@ STATUS = {
 }
 
 
+def config() -> Config:
+    """The settings of this application."""
+    settings: Config = current_app.config["YANLU"]
+    return settings
+
+
+def clock() -> Clock:
+    """The clock of this application."""
+    hand: Clock = current_app.extensions["clock"]
+    return hand
+
+
 # --- what comes in ----------------------------------------------------------------------------
 
 
@@ -111,8 +123,8 @@ class Buckets:
     PER_SECOND = 1.0
     MOST = 50_000
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, hand: Clock) -> None:
+        self._clock = hand
         self._lock = threading.Lock()
         self._hour = -1
         self._salt = b""
@@ -145,9 +157,8 @@ def _network(address: str | None) -> str:
 
 def limit(name: str, cost: float = 1.0) -> None:
     """Take a token of this network's bucket; raises TooMany. Off with LIMITS=off."""
-    config: Config = current_app.config["YANLU"]
     buckets: Buckets = current_app.extensions["buckets"]
-    if config.limits and not buckets.take(name, request.remote_addr, cost):
+    if config().limits and not buckets.take(name, request.remote_addr, cost):
         raise errors.TooMany(
             N_("这个网络里一下子来的请求太多了。没有丢失任何内容，请过几分钟再试，或拨打电话。")
         )
@@ -328,13 +339,13 @@ def readyz() -> Response:
     return Response("ok\n", mimetype="text/plain")
 
 
-def init_app(app: Flask, config: Config, clock: Clock) -> None:
+def init_app(app: Flask, settings: Config, hand: Clock) -> None:
     """Hang the edge onto the application."""
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
-    app.extensions["buckets"] = Buckets(clock)
-    if config.trusted_proxies:
-        hops = config.trusted_proxies
+    app.extensions["buckets"] = Buckets(hand)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )

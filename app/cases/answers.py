@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.cases.cursor import Cursor
 from app.cases.models import Answer
 from app.organisation import service as organisation
 
@@ -25,26 +26,6 @@ class PublishedAnswer:
     answer: str
 
 
-@dataclass(frozen=True)
-class Cursor:
-    """Where a page of answers ends: the next one begins after it."""
-
-    published_on: dt.date
-    id: str
-
-    def __str__(self) -> str:
-        return f"{self.published_on.isoformat()}.{self.id}"
-
-    @classmethod
-    def read(cls, text: str) -> Cursor | None:
-        """A cursor from the address; None when it is none."""
-        day, _, answer_id = text.partition(".")
-        try:
-            return cls(dt.date.fromisoformat(day), answer_id)
-        except ValueError:
-            return None
-
-
 def newest(
     session: Session, most: int, *, box_id: str | None = None, after: Cursor | None = None
 ) -> list[PublishedAnswer]:
@@ -54,7 +35,7 @@ def newest(
         query = query.where(Answer.box_id == box_id)
     if after is not None:
         query = query.where(
-            sa.tuple_(Answer.published_on, Answer.id) < sa.tuple_(after.published_on, after.id)
+            sa.tuple_(Answer.published_on, Answer.id) < sa.tuple_(after.on, after.id)
         )
     rows = list(session.scalars(query))
     branches = organisation.branches_of_boxes(session, {row.box_id for row in rows})

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.cases import record, terms
+from app.cases.cursor import Cursor
 from app.cases.models import Case, ItemKind, ThreadItem
 from app.cases.workflow import State
 from app.organisation import service as organisation
@@ -26,26 +27,6 @@ class Unlocked:
     staff_id: str
     box_ids: frozenset[str]
     keys: Mapping[str, bytes]
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """Where a page of the queue ends."""
-
-    clock_on: dt.date
-    id: str
-
-    def __str__(self) -> str:
-        return f"{self.clock_on.isoformat()}.{self.id}"
-
-    @classmethod
-    def read(cls, text: str) -> Cursor | None:
-        """A cursor from the address; None when it is none."""
-        day, _, case_id = text.partition(".")
-        try:
-            return cls(dt.date.fromisoformat(day), case_id)
-        except ValueError:
-            return None
 
 
 @dataclass(frozen=True)
@@ -88,7 +69,7 @@ def queue(
         .limit(PAGE + 1)
     )
     if after is not None:
-        query = query.where(sa.tuple_(Case.clock_on, Case.id) > sa.tuple_(after.clock_on, after.id))
+        query = query.where(sa.tuple_(Case.clock_on, Case.id) > sa.tuple_(after.on, after.id))
     found = list(session.scalars(query))
     cases, more = found[:PAGE], len(found) > PAGE
     branches = organisation.branches_of_boxes(session, {case.box_id for case in cases})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -10,16 +10,16 @@ from sqlalchemy.orm.exc import StaleDataError
 from app.cases import answers as published
 from app.cases import queue as queues
 from app.cases import service, terms
+from app.cases.cursor import Cursor
 from app.cases.models import Case, DeclineReason
 from app.cases.workflow import Move, State
-from app.clock import Clock
 from app.db import reading, transaction
 from app.errors import N_, Conflict, DomainError, Invalid
 from app.i18n import sentence
 from app.staff import audit, guard
 from app.staff.models import Role
 from app.text import clean, printable
-from app.web import STATUS
+from app.web import STATUS, clock
 
 public = Blueprint("answers", __name__)
 desk = Blueprint("cases", __name__, url_prefix="/desk")
@@ -44,19 +44,14 @@ FILTERS = {
 }
 
 
-def _clock() -> Clock:
-    clock: Clock = current_app.extensions["clock"]
-    return clock
-
-
 @public.get("/answers")
 def answers() -> str:
     """Published answers, newest first."""
-    after = published.Cursor.read(request.args.get("after", ""))
+    after = Cursor.read(request.args.get("after", ""))
     with reading() as session:
         page = published.newest(session, published.PAGE + 1, after=after)
     shown, more = page[: published.PAGE], len(page) > published.PAGE
-    last = published.Cursor(shown[-1].published_on, shown[-1].id) if more else None
+    last = Cursor(shown[-1].published_on, shown[-1].id) if more else None
     return render_template(
         "cases/answers.html",
         answers=shown,
@@ -75,10 +70,10 @@ def queue() -> str:
     """The queue: what waits, oldest clock first."""
     chosen = request.args.get("state", "open")
     chosen = chosen if chosen in FILTERS else "open"
-    after = queues.Cursor.read(request.args.get("after", ""))
+    after = Cursor.read(request.args.get("after", ""))
     with reading() as session:
         page = queues.queue(
-            session, _unlocked(), _clock().today(), states=FILTERS[chosen], after=after
+            session, _unlocked(), clock().today(), states=FILTERS[chosen], after=after
         )
     return render_template(
         "cases/queue.html",
@@ -100,7 +95,7 @@ def case(case_id: str) -> str:
 
 def _case_page(case_id: str, alert: str | None = None) -> str:
     with reading() as session:
-        page = service.case_page(session, _unlocked(), case_id, _clock().today())
+        page = service.case_page(session, _unlocked(), case_id, clock().today())
     return render_template(
         "cases/case.html",
         page=page,
@@ -119,7 +114,7 @@ def move(case_id: str, move: str) -> ResponseReturnValue:
         with transaction() as session:
             found = service.get(session, _unlocked(), case_id, _version())
             MOVES[Move(move)](session, found)
-            audit.record(session, _clock().now(), guard.current().staff_id, move, case_id)
+            audit.record(session, clock().now(), guard.current().staff_id, move, case_id)
             session.flush()
     except (Invalid, Conflict) as error:
         return _case_page(case_id, sentence(error)), _status(error)
@@ -142,7 +137,7 @@ def _field(name: str, at_most: int) -> str:
 
 
 def _accept(session: Session, found: Case) -> None:
-    service.accept(session, found, _clock().today())
+    service.accept(session, found, clock().today())
 
 
 def _decline(session: Session, found: Case) -> None:
@@ -151,21 +146,21 @@ def _decline(session: Session, found: Case) -> None:
     except ValueError:
         raise Invalid(N_("还没有选理由，没有改变任何内容。请从列出的理由里选一条。")) from None
     message = _field("message", service.MAX_SENTENCE)
-    service.decline(session, _unlocked(), found, reason, message, _clock().today())
+    service.decline(session, _unlocked(), found, reason, message, clock().today())
 
 
 def _draft(session: Session, found: Case) -> None:
     answer = _field("answer", service.MAX_ANSWER)
     summary = _field("summary", service.MAX_SUMMARY)
-    service.draft(session, _unlocked(), found, answer, summary, _clock().today())
+    service.draft(session, _unlocked(), found, answer, summary, clock().today())
 
 
 def _discard(session: Session, found: Case) -> None:
-    service.discard(session, found, _clock().today())
+    service.discard(session, found, clock().today())
 
 
 def _approve(session: Session, found: Case) -> None:
-    service.approve(session, _unlocked(), found, _clock().today())
+    service.approve(session, _unlocked(), found, clock().today())
 
 
 MOVES = {

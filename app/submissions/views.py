@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 import segno
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from app import crypto
 from app.cases import thread
 from app.cases.models import Rating
 from app.cases.workflow import State
-from app.clock import FRIDAY, Clock
+from app.clock import FRIDAY
 from app.crypto import ReceiptKeys
 from app.db import reading, transaction, truncate_journal
 from app.errors import N_, Conflict, DomainError, Invalid
@@ -29,8 +29,7 @@ from app.submissions.models import SpeakerGroup
 from app.submissions.service import About, Aspect, Opinion, Pen, Publish, Receipt
 from app.submissions.ticket import Ticket, new_ticket, write_ticket
 from app.text import clean, printable
-from app.web import keep_secret, limit
-from config import Config
+from app.web import clock, config, keep_secret, limit
 
 blueprint = Blueprint("submissions", __name__)
 
@@ -48,19 +47,9 @@ class Typed:
     publish: str = Publish.SUMMARY
 
 
-def _config() -> Config:
-    config: Config = current_app.config["YANLU"]
-    return config
-
-
-def _clock() -> Clock:
-    clock: Clock = current_app.extensions["clock"]
-    return clock
-
-
 def _pen() -> Pen:
-    config = _config()
-    return Pen(config.secrets, config.origin, _clock().today())
+    settings = config()
+    return Pen(settings.secrets, settings.origin, clock().today())
 
 
 def opens_by(made_on: dt.date, today: dt.date) -> dt.date:
@@ -72,7 +61,7 @@ def opens_by(made_on: dt.date, today: dt.date) -> dt.date:
 
 
 def _opens_by(session: Session) -> dt.date:
-    return opens_by(sealing.opening_key(session).made_on, _clock().today())
+    return opens_by(sealing.opening_key(session).made_on, clock().today())
 
 
 # --- the form -----------------------------------------------------------------------------------
@@ -129,7 +118,7 @@ def _opinion(form: OpinionForm, box_id: str, unit_id: str, ticket: Ticket) -> Op
         raise Invalid(N_("这里还不能改由监督组来开箱，没有投进去。请选“本支部”，或拨打电话。"))
     if any(file.filename for file in request.files.values()):
         raise Invalid(N_("这里还不能附照片和文件，没有投进去。请把内容写成文字，您写的还在下面。"))
-    if _config().limits and ticket.age(_clock().now()) < SECONDS_TO_READ:
+    if config().limits and ticket.age(clock().now()) < SECONDS_TO_READ:
         raise Invalid(N_("提交得太快了。您写的还在下面，请等三秒，再点一次投递。"))
     return Opinion(
         box_id=box_id,
@@ -160,14 +149,14 @@ def _form_page(
 ) -> str:
     with reading() as session:
         key = sealing.opening_key(session)
-    fresh = new_ticket(card.slug, key.id, _clock().now())
+    fresh = new_ticket(card.slug, key.id, clock().now())
     return render_template(
         "submissions/box.html",
         branch=card,
         typed=typed,
         alert=alert,
-        ticket=ticket or write_ticket(fresh, _config().secrets.instance_secret),
-        opens_next=opens_by(key.made_on, _clock().today()),
+        ticket=ticket or write_ticket(fresh, config().secrets.instance_secret),
+        opens_next=opens_by(key.made_on, clock().today()),
         max_length=service.MAX_OPINION,
     )
 
@@ -184,7 +173,7 @@ def _receipt_page(card: BranchCard, receipt: Receipt) -> str:
             "promise": promise,
             "by": receipt.promise.by,
             "branch_name": card.name,
-            "opens_next": opens_by(key.made_on, _clock().today()),
+            "opens_next": opens_by(key.made_on, clock().today()),
         },
         qr=_qr(promise),
         ticket=_thread_ticket(key.id, receipt.keys),
@@ -201,8 +190,8 @@ def _qr(promise: str) -> Markup:
 
 
 def _thread_ticket(opening_key_id: str, keys: ReceiptKeys) -> str:
-    ticket = new_ticket("thread", opening_key_id, _clock().now(), keys)
-    return write_ticket(ticket, _config().secrets.instance_secret)
+    ticket = new_ticket("thread", opening_key_id, clock().now(), keys)
+    return write_ticket(ticket, config().secrets.instance_secret)
 
 
 @blueprint.route("/receipt", methods=["GET", "POST"])
@@ -238,7 +227,7 @@ def _thread_page(
         alert=alert,
         notice=notice,
         typed=printable(typed),
-        opens_next=opens_by(key.made_on, _clock().today()),
+        opens_next=opens_by(key.made_on, clock().today()),
     )
 
 
