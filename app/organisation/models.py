@@ -1,7 +1,8 @@
-"""Units and boxes."""
+"""Units, boxes, members."""
 
 from __future__ import annotations
 
+import datetime as dt
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -51,3 +52,19 @@ class Box(Base):
     second_eyes: Mapped[bool] = mapped_column(default=False)
 
     unit: Mapped[Unit] = relationship(back_populates="box")
+
+
+class Member(Base):
+    """A member of a branch, as the branch's own roll has them.
+
+    `number` is the roll's number, unique in the county: an import that is repeated finds the same
+    person by it. Members have no account and nothing here touches what anybody said.
+    """
+
+    __tablename__ = "member"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    number: Mapped[str] = mapped_column(sa.String(32), unique=True)
+    name: Mapped[str] = mapped_column(sa.String(60))
+    unit_id: Mapped[str] = mapped_column(sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True)
+    left_on: Mapped[dt.date | None]
