@@ -8,6 +8,7 @@ import sys
 from flask import Flask
 
 from app import cli, db, i18n, models, web
+from app.cases import queue_views, removal_views
 from app.cases import views as cases_views
 from app.clock import Clock
 from app.organisation import views as organisation_views
@@ -48,6 +49,8 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     app.register_blueprint(submissions_views.blueprint)
     app.register_blueprint(cases_views.public)
     app.register_blueprint(cases_views.desk)
+    app.register_blueprint(queue_views.blueprint)
+    app.register_blueprint(removal_views.blueprint)
     app.register_blueprint(staff_views.blueprint)
     cli.init_app(app)
     return app

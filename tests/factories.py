@@ -57,6 +57,21 @@ def make_box(
     return BoxInHand(box.id, unit.id, slug, {key.id: private_key} if kept else {})
 
 
+def make_group(session: Session, slug: str, clock: Clock, *, watches: str = "office") -> BoxInHand:
+    """A supervision group with a kept box that watches a unit and what is below it."""
+    unit = organisation.add_unit(session, slug=slug, name=f"{slug}监督组", kind=UnitKind.GROUP)
+    watched = session.scalars(sa.select(Unit).where(Unit.slug == watches)).one()
+    watched.group_id = unit.id
+    box = organisation.add_box(session, unit)
+    private_key = crypto.new_private_key()
+    key = BoxKey(
+        box_id=box.id, public_key=crypto.public_key_of(private_key), created_on=clock.today()
+    )
+    session.add(key)
+    session.flush()
+    return BoxInHand(box.id, unit.id, slug, {key.id: private_key})
+
+
 def pen_of(config: Config, clock: Clock) -> Pen:
     """What the edge would hand to a speaker's act."""
     return Pen(config.secrets, config.origin, clock.today())
@@ -67,9 +82,10 @@ def opinion(
     text: str = "村口的路灯坏了。",
     publish: Publish = Publish.SUMMARY,
     speaker: SpeakerGroup = SpeakerGroup.UNSAID,
+    about: About = About.COLLECTIVE,
 ) -> Opinion:
     """An opinion for this box."""
-    return Opinion(box.box_id, box.unit_id, text, speaker, Aspect.WORK, About.COLLECTIVE, publish)
+    return Opinion(box.box_id, box.unit_id, text, speaker, Aspect.WORK, about, publish)
 
 
 def drop_ticket(session: Session, box: BoxInHand, clock: Clock) -> Ticket:

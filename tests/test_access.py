@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 
+from app.cases.views import MOVE_NAMES
 from app.staff.models import Role
 
 PUBLIC, DOORSTEP, ANY_STAFF = "public", "doorstep", frozenset[Role]()
-KEEPER = frozenset({Role.KEEPER})
+HOLDERS = frozenset({Role.KEEPER, Role.SUPERVISOR})
+OFFICE = frozenset({Role.OFFICE})
 
 TABLE: dict[tuple[str, str], object] = {
     ("GET", "/static/<path:filename>"): PUBLIC,
@@ -22,6 +26,8 @@ TABLE: dict[tuple[str, str], object] = {
     ("POST", "/receipt/reply"): PUBLIC,
     ("POST", "/receipt/rate"): PUBLIC,
     ("POST", "/receipt/publish"): PUBLIC,
+    ("POST", "/receipt/appeal"): PUBLIC,
+    ("POST", "/receipt/blamed"): PUBLIC,
     ("POST", "/receipt/withdraw"): PUBLIC,
     ("POST", "/receipt/burn"): PUBLIC,
     ("POST", "/receipt/file"): PUBLIC,
@@ -37,8 +43,18 @@ TABLE: dict[tuple[str, str], object] = {
     ("POST", "/desk/second-factor"): DOORSTEP,
     ("POST", "/desk/sign-out"): DOORSTEP,
     ("GET", "/desk/queue"): ANY_STAFF,
-    ("GET", "/desk/cases/<case_id>"): KEEPER,
-    ("POST", "/desk/cases/<case_id>/<any(accept,decline,draft,discard,approve):move>"): KEEPER,
+    ("GET", "/desk/cases/<case_id>"): HOLDERS,
+    ("POST", f"/desk/cases/<case_id>/<any({','.join(MOVE_NAMES)}):move>"): HOLDERS,
+    ("POST", "/desk/queue/search"): HOLDERS,
+    ("POST", "/desk/queue/<any(accept,decline):move>"): HOLDERS,
+    ("POST", "/desk/queue/forward"): HOLDERS,
+    ("GET", "/desk/phrases"): HOLDERS,
+    ("POST", "/desk/phrases"): HOLDERS,
+    ("POST", "/desk/phrases/<phrase_id>/delete"): HOLDERS,
+    ("GET", "/desk/removals"): OFFICE,
+    ("POST", "/desk/removals"): OFFICE,
+    ("POST", "/desk/removals/<case_id>/cancel"): OFFICE,
+    ("POST", "/desk/removals/<case_id>/remove"): OFFICE,
 }
 
 
@@ -68,9 +84,8 @@ def test_what_lies_under_desk_is_guarded_and_nothing_else_is() -> None:
 @pytest.mark.parametrize("route", [r for r, rule in TABLE.items() if isinstance(rule, frozenset)])
 def test_nobody_enters_the_desk_without_signing_in(app: Flask, route: tuple[str, str]) -> None:
     method, rule = route
-    address = rule.replace("<case_id>", "0" * 32).replace(
-        "<any(accept,decline,draft,discard,approve):move>", "accept"
-    )
+    address = re.sub(r"<any\((\w+).*?\):\w+>", r"\1", rule)
+    address = re.sub(r"<\w+>", "0" * 32, address)
     answer = app.test_client().open(address, method=method)
     if method == "GET":
         assert answer.status_code == 303

@@ -7,8 +7,9 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.cases import record, terms
-from app.cases.models import Author, Case, ItemKind, Rating
+from app.cases import record, recourse, terms
+from app.cases.models import Author, Case, ItemKind, Rating, RecourseKind
+from app.cases.thread import KINDS
 from app.cases.workflow import Move, State, legal
 from app.clock import add_working_days, working_days_between
 from app.submissions.lying import LyingAct
@@ -21,13 +22,15 @@ def apply(session: Session, act: LyingAct, today: dt.date) -> None:
     case = session.get(Case, act.case_id)
     if case is None or case.state in _ENDED:
         return  # withdrawn or removed in between: its text was asked to be destroyed
-    kind = ItemKind.MESSAGE
-    if act.act == "rate":
-        kind = ItemKind.RATING
-        if case.state is State.ANSWERED:
-            _rate(session, case, Rating(act.value), today)
-    elif act.act == "publish":
-        kind = ItemKind.CONSENT
+    kind = KINDS.get(act.act, ItemKind.MESSAGE)
+    if act.act == "rate" and case.state is State.ANSWERED:
+        _rate(session, case, Rating(act.value), today)
+    elif act.act == "appeal" and legal(case.state, Move.APPEAL) and not case.appeals:
+        record.move(session, case, Move.APPEAL, today)
+        case.appeals, case.clock_on = 1, today
+        recourse.raise_recourse(session, case, RecourseKind.APPEAL, act, today)
+    elif act.act == "blamed":
+        recourse.raise_recourse(session, case, RecourseKind.BLAMED, act, today)
     elif act.act == "reply" and case.state is State.ASKED:
         restart_after_question(case, today)
         record.move(session, case, Move.REPLY, today)

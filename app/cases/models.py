@@ -59,6 +59,27 @@ class ItemKind(StrEnum):
     DECLINE = "decline"
     CONSENT = "consent"
     RATING = "rating"
+    QUESTION = "question"
+    REFERRAL = "referral"
+    APPEAL = "appeal"
+    RULING = "ruling"
+    BLAMED = "blamed"
+
+
+class RecourseKind(StrEnum):
+    """What a speaker takes past the branch to the supervision group."""
+
+    APPEAL = "appeal"
+    BLAMED = "blamed"
+
+
+class RemovalGround(StrEnum):
+    """The grounds on which the law lets an opinion be removed; its hash goes into the log."""
+
+    COURT_ORDER = "court_order"
+    STATE_SECRET = "state_secret"  # noqa: S105 (a ground, no password)
+    THIRD_PERSON = "third_person"
+    UNLAWFUL = "unlawful"
 
 
 class Case(Base):
@@ -67,7 +88,8 @@ class Case(Base):
     In clear: box, opening date, state, dates and reasons of decisions, rating, commitment and the
     receipt's public key. Everything else is in sealed items. `lookup_id` and `receipt_key` are
     null once the receipt was burnt. `clock_on` is the date from which the present term counts,
-    `due_on` is computed from it and never stored. `version` rises with every change: the second of
+    `due_on` is computed from it and never stored. A case that is merged follows `merged_into`'s
+    state and answers, never its words. `version` rises with every change: the second of
     two keepers on one case is told.
     """
 
@@ -89,6 +111,11 @@ class Case(Base):
     )
     rating: Mapped[Rating | None] = mapped_column(enum_type(Rating, "rating"))
     reopenings: Mapped[int] = mapped_column(default=0)
+    appeals: Mapped[int] = mapped_column(default=0)
+    referrals: Mapped[int] = mapped_column(default=0)
+    merged_into: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("case.id", ondelete="RESTRICT"), index=True
+    )
     version: Mapped[int] = mapped_column(default=1)
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 (as SQLAlchemy reads it)
@@ -156,3 +183,54 @@ class Answer(Base):
         sa.Index("ix_answer_case", "case_id"),
         UNORDERED,
     )
+
+
+class Recourse(Base):
+    """An appeal, or "I was blamed for this", in the hands of a supervision group.
+
+    The branch sees the state `appealed`; of "blamed" it sees nothing. Words are sealed items of
+    the case's thread under the group's key.
+    """
+
+    __tablename__ = "recourse"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    case_id: Mapped[str] = mapped_column(sa.ForeignKey("case.id", ondelete="RESTRICT"), index=True)
+    group_box_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("box.id", ondelete="RESTRICT"), index=True
+    )
+    kind: Mapped[RecourseKind] = mapped_column(enum_type(RecourseKind, "kind"))
+    raised_on: Mapped[dt.date]
+    decided_on: Mapped[dt.date | None]
+
+    __table_args__ = (UNORDERED,)
+
+
+class Removal(Base):
+    """A lawful removal: asked for, then carried out by another person of the county office."""
+
+    __tablename__ = "removal"
+
+    case_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("case.id", ondelete="RESTRICT"), primary_key=True
+    )
+    ground: Mapped[RemovalGround] = mapped_column(enum_type(RemovalGround, "ground"))
+    asked_by: Mapped[str] = mapped_column(sa.String(32))
+    asked_on: Mapped[dt.date]
+    removed_by: Mapped[str | None] = mapped_column(sa.String(32))
+    removed_on: Mapped[dt.date | None]
+
+    __table_args__ = (
+        sa.CheckConstraint("removed_by IS NULL OR removed_by <> asked_by", name="two_persons"),
+        UNORDERED,
+    )
+
+
+class Phrase(Base):
+    """A turn of phrase that a box's keepers use often; never a whole answer."""
+
+    __tablename__ = "phrase"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    box_id: Mapped[str] = mapped_column(sa.ForeignKey("box.id", ondelete="RESTRICT"), index=True)
+    words: Mapped[str] = mapped_column(sa.String(200))

@@ -185,6 +185,8 @@ def _case_row(drop: LyingDrop, case_id: str, today: dt.date) -> dict[str, object
         "receipt_key": drop.receipt_key,
         "commitment": drop.commitment,
         "reopenings": 0,
+        "appeals": 0,
+        "referrals": 0,
         "version": 1,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -11,11 +11,29 @@ from sqlalchemy.orm import Session
 
 from app.cases import record, terms
 from app.cases.cursor import Cursor
-from app.cases.models import Case, ItemKind, ThreadItem
+from app.cases.models import Case, ItemKind, Recourse, ThreadItem
 from app.cases.workflow import State
 from app.organisation import service as organisation
 from app.sealing import service as sealing
 
+# What the filter of the queue offers, each a set of states; beside them `overdue` and `recourse`.
+FILTERS = {
+    "open": terms.OPEN_STATES,
+    "waiting": (State.WAITING,),
+    "accepted": (State.ACCEPTED, State.REOPENED),
+    "answering": (State.ANSWERING,),
+    "asked": (State.ASKED,),
+    "done": (
+        State.ANSWERED,
+        State.CLOSED,
+        State.DECLINED,
+        State.MERGED,
+        State.APPEALED,
+        State.UPHELD,
+        State.WITHDRAWN,
+        State.REMOVED,
+    ),
+}
 PAGE = 20
 EXCERPT = 90
 
@@ -55,34 +73,74 @@ def queue(
     desk: Unlocked,
     today: dt.date,
     *,
-    states: tuple[State, ...] = terms.OPEN_STATES,
+    chosen: str = "open",
     after: Cursor | None = None,
 ) -> QueuePage:
-    """A page of the cases of this person's boxes; three queries whatever the length.
+    """A page of the cases of this person's boxes; the same few queries whatever the length.
 
-    Texts are opened here, inside the session; what its keys don't open has an empty excerpt.
+    `chosen` is one of FILTERS. Texts are opened here, inside the session; what its keys don't open
+    has an empty excerpt. With a supervision group, what was taken to it stands among the open ones.
     """
     query = (
         sa.select(Case)
-        .where(Case.box_id.in_(desk.box_ids), Case.state.in_(states))
+        .where(_condition(desk, chosen, today))
         .order_by(Case.clock_on, Case.id)
         .limit(PAGE + 1)
     )
     if after is not None:
         query = query.where(sa.tuple_(Case.clock_on, Case.id) > sa.tuple_(after.on, after.id))
     found = list(session.scalars(query))
-    cases, more = found[:PAGE], len(found) > PAGE
+    more = found[PAGE - 1] if len(found) > PAGE else None
+    rows = rows_of(session, desk, found[:PAGE], today)
+    return QueuePage(rows, Cursor(more.clock_on, more.id) if more else None)
+
+
+def _condition(desk: Unlocked, chosen: str, today: dt.date) -> sa.ColumnElement[bool]:
+    own = Case.box_id.in_(desk.box_ids)
+    taken = Case.id.in_(
+        sa.select(Recourse.case_id).where(
+            Recourse.group_box_id.in_(desk.box_ids), Recourse.decided_on.is_(None)
+        )
+    )
+    if chosen == "recourse":
+        return taken
+    if chosen == "overdue":
+        return own & _overdue(today)
+    kept = own & Case.state.in_(FILTERS[chosen])
+    return kept | taken if chosen == "open" else kept
+
+
+def _overdue(today: dt.date) -> sa.ColumnElement[bool]:
+    late = []
+    for state in terms.OPEN_STATES:
+        for restarts in (0, 1):
+            since = terms.overdue_since(state, today, restarts)
+            again = Case.reopenings + Case.appeals > 0
+            here = (Case.state == state) & (again if restarts else ~again)
+            late.append(here & (Case.clock_on <= since))
+    return sa.or_(*late)
+
+
+def rows_of(
+    session: Session, desk: Unlocked, cases: Sequence[Case], today: dt.date
+) -> tuple[QueueRow, ...]:
+    """These cases as rows, in this order; three queries."""
     branches = organisation.branches_of_boxes(session, {case.box_id for case in cases})
     excerpts = _excerpts(session, desk, [case.id for case in cases])
-    rows = tuple(
+    return tuple(
         _row(case, branches[case.box_id].name, excerpts.get(case.id, ""), today) for case in cases
     )
-    last = cases[-1] if cases else None
-    return QueuePage(rows, Cursor(last.clock_on, last.id) if more and last else None)
 
 
-def _row(case: Case, branch_name: str, excerpt: str, today: dt.date) -> QueueRow:
-    due = terms.due_on(case.state, case.clock_on, case.reopenings)
+def cases_by_id(session: Session, desk: Unlocked, ids: Sequence[str]) -> list[Case]:
+    """Cases of this person's boxes, in the order of the ids; others are left out."""
+    query = sa.select(Case).where(Case.id.in_(ids), Case.box_id.in_(desk.box_ids))
+    found = {case.id: case for case in session.scalars(query)}
+    return [found[i] for i in ids if i in found]
+
+
+def _row(case: Case, branch_name: str, words: str, today: dt.date) -> QueueRow:
+    due = terms.case_due_on(case)
     return QueueRow(
         id=case.id,
         state=case.state,
@@ -90,7 +148,7 @@ def _row(case: Case, branch_name: str, excerpt: str, today: dt.date) -> QueueRow
         opened_on=case.opened_on,
         due_on=due,
         days_left=terms.days_left(due, today),
-        excerpt=excerpt,
+        excerpt=words,
     )
 
 
@@ -102,9 +160,10 @@ def _excerpts(session: Session, desk: Unlocked, case_ids: list[str]) -> dict[str
     )
     case_of = {pair.item_id: pair.case_id for pair in pairs}
     opened = sealing.open_items_at_desk(session, case_of, desk.keys)
-    return {case_of[item]: _excerpt(record.text_of(raw)) for item, raw in opened.items()}
+    return {case_of[item]: excerpt(record.text_of(raw)) for item, raw in opened.items()}
 
 
-def _excerpt(text: str) -> str:
+def excerpt(text: str) -> str:
+    """The first line's worth of a text."""
     line = " ".join(text.split())
     return line if len(line) <= EXCERPT else line[: EXCERPT - 1] + "…"

@@ -8,19 +8,23 @@ import json
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.cases.models import Author, Case, CaseEvent, ItemKind, ThreadItem
+from app.cases.models import Answer, Author, Case, CaseEvent, ItemKind, ThreadItem
 from app.cases.workflow import Move, next_state, state_before
 from app.sealing import service as sealing
 from app.sealing.service import Sealed
 
-RETURNING = (Move.REPLY, Move.LAPSE, Move.DISCARD)
+RETURNING = (Move.REPLY, Move.LAPSE, Move.DISCARD, Move.SPLIT)
 
 
 def move(session: Session, case: Case, step: Move, today: dt.date) -> None:
     """Move a case by the table and write the event; raises IllegalMoveError and changes nothing."""
     came_from = case.state
     target = next_state(
-        came_from, step, before=case.state_before, reopened_once=case.reopenings > 0
+        came_from,
+        step,
+        before=case.state_before,
+        reopened_once=case.reopenings > 0,
+        appealed_once=case.appeals > 0,
     )
     if step not in RETURNING:
         case.state_before = state_before(came_from, step)
@@ -69,6 +73,34 @@ def thread_items(session: Session, case_id: str) -> list[ThreadItem]:
     """A case's thread in order."""
     query = sa.select(ThreadItem).where(ThreadItem.case_id == case_id)
     return list(session.scalars(query.order_by(ThreadItem.position)))
+
+
+def tell(
+    session: Session, case: Case, kind: ItemKind, raw: bytes, today: dt.date, *, group: bool = False
+) -> None:
+    """Write to the speaker: sealed to the case's box and to the receipt, if it was not burnt."""
+    key = sealing.current_box_key(session, case.box_id)
+    sealed = sealing.seal(raw, [key] if key else [], case.receipt_key)
+    add_item(session, case, kind, Author.GROUP if group else Author.DESK, sealed, today)
+
+
+def way_of(raw: bytes) -> tuple[str, str] | None:
+    """From which box to which a referral went; None for everything else."""
+    values = json.loads(raw)
+    return (values["from"], values["to"]) if "from" in values else None
+
+
+def words(text: str) -> bytes:
+    """A text as an item's bytes to be sealed."""
+    return json.dumps({"text": text}, ensure_ascii=False).encode()
+
+
+def destroy_words(session: Session, case: Case) -> None:
+    """Destroy everything that was said about a case, published answers too; its leaves stay."""
+    item_ids = [item.item_id for item in thread_items(session, case.id)]
+    session.execute(sa.delete(ThreadItem).where(ThreadItem.case_id == case.id))
+    sealing.destroy(session, item_ids)
+    session.execute(sa.delete(Answer).where(Answer.case_id == case.id))
 
 
 def text_of(raw: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The committee's moves: accept, decline, draft, discard, approve; and the case they see."""
+"""The committee's moves: accept, ask, decline, draft, discard, approve; and the case they see."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
-from app.cases import record, terms
-from app.cases.models import Answer, Author, Case, DeclineReason, ItemKind, ThreadItem
+from app.cases import merging, record, recourse
+from app.cases.models import (
+    Answer,
+    Author,
+    Case,
+    DeclineReason,
+    ItemKind,
+    ThreadItem,
+)
 from app.cases.queue import Unlocked
-from app.cases.workflow import DESK_MOVES, Move, State, legal
+from app.cases.workflow import Move
 from app.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from app.organisation import service as organisation
 from app.organisation.service import Branch
@@ -28,7 +35,6 @@ MAX_SENTENCE = 1000
 MOVED_MEANWHILE = N_(
     "您看着的时候，这一件刚有了新的变动。什么都没有覆盖，您写的还在下面，请先看最新的情况。"
 )
-BUILT_MOVES = (Move.ACCEPT, Move.DECLINE, Move.DRAFT, Move.DISCARD, Move.APPROVE)
 
 
 @dataclass(frozen=True)
@@ -51,39 +57,8 @@ class Draft:
         return cls(content["text"], content["summary"], content["by"])
 
 
-@dataclass(frozen=True)
-class DeskMessage:
-    """An item of the thread as the desk reads it."""
-
-    author: str
-    kind: str
-    text: str
-    written_on: dt.date
-
-
-@dataclass(frozen=True)
-class CasePage:
-    """A case as the desk sees it; `content` is None when these keys don't open its words."""
-
-    id: str
-    version: int
-    state: State
-    branch_name: str
-    opened_on: dt.date
-    due_on: dt.date | None
-    days_left: int | None
-    rating: str | None
-    decline_reason: str | None
-    content: Content | None
-    publish: str
-    messages: tuple[DeskMessage, ...]
-    draft: Draft | None
-    moves: tuple[Move, ...]
-    needs_second_eyes: bool
-
-
 def get(session: Session, desk: Unlocked, case_id: str, version: int | None = None) -> Case:
-    """A case of this person's boxes.
+    """A case of this person's boxes, or one that was taken to their supervision group.
 
     With `version` (the one that their page showed) a case that somebody else has moved since is
     refused. Raises NotFound, Forbidden, Conflict.
@@ -91,55 +66,36 @@ def get(session: Session, desk: Unlocked, case_id: str, version: int | None = No
     case = session.get(Case, case_id)
     if case is None:
         raise NotFound(N_("没有这件办件。它可能已经转走，请回到办件列表。"))
-    if case.box_id not in desk.box_ids:
+    if case.box_id not in desk.box_ids and not recourse.reached(session, case.id, desk.box_ids):
         raise Forbidden(N_("这件意见投在别的意见箱里，您不是那里的保管人，看不到。"))
     if version is not None and version != case.version:
         raise Conflict(MOVED_MEANWHILE)
     return case
 
 
-def case_page(session: Session, desk: Unlocked, case_id: str, today: dt.date) -> CasePage:
-    """Everything of a case that the unlocked keys open."""
-    case = get(session, desk, case_id)
-    items = record.thread_items(session, case.id)
-    opened = sealing.open_items_at_desk(session, [item.item_id for item in items], desk.keys)
-    shown = [(item, opened[item.item_id]) for item in items if item.item_id in opened]
-    content = _content(shown)
-    drafts = [Draft.decode(raw) for item, raw in shown if item.kind is ItemKind.DRAFT]
-    branch = _branch(session, case)
-    due = terms.due_on(case.state, case.clock_on, case.reopenings)
-    return CasePage(
-        id=case.id,
-        version=case.version,
-        state=case.state,
-        branch_name=branch.name,
-        opened_on=case.opened_on,
-        due_on=due,
-        days_left=terms.days_left(due, today),
-        rating=case.rating,
-        decline_reason=case.decline_reason,
-        content=content,
-        publish=_consent(shown, content),
-        messages=tuple(
-            DeskMessage(item.author, item.kind, record.text_of(raw), item.written_on)
-            for item, raw in shown
-            if item.kind not in (ItemKind.OPINION, ItemKind.DRAFT)
-        ),
-        draft=drafts[-1] if drafts else None,
-        moves=tuple(m for m in BUILT_MOVES if m in DESK_MOVES and legal(case.state, m)),
-        needs_second_eyes=branch.second_eyes and bool(drafts) and drafts[-1].by == desk.staff_id,
-    )
+def require_kept(desk: Unlocked, case: Case) -> None:
+    """The branch's own moves are for its keepers alone. Raises Forbidden."""
+    if case.box_id not in desk.box_ids:
+        raise Forbidden(N_("这件意见在支部手里，监督组不能替它办。什么都没有改变。"))
 
 
-def _branch(session: Session, case: Case) -> Branch:
+def about(session: Session, desk: Unlocked, case: Case) -> str:
+    """Whom the opinion is about, as its speaker chose."""
+    return _opened_content(session, desk, case).about
+
+
+def branch_of(session: Session, case: Case) -> Branch:
+    """The unit that a case's box belongs to."""
     return organisation.branches_of_boxes(session, [case.box_id])[case.box_id]
 
 
-def _content(shown: list[tuple[ThreadItem, bytes]]) -> Content | None:
+def content_in(shown: list[tuple[ThreadItem, bytes]]) -> Content | None:
+    """The opinion among these opened items."""
     return next((Content.decode(raw) for i, raw in shown if i.kind is ItemKind.OPINION), None)
 
 
-def _consent(shown: list[tuple[ThreadItem, bytes]], content: Content | None) -> str:
+def consent_in(shown: list[tuple[ThreadItem, bytes]], content: Content | None) -> str:
+    """What the speaker allows to be published: the latest word counts."""
     later = [record.text_of(raw) for item, raw in shown if item.kind is ItemKind.CONSENT]
     return later[-1] if later else (content.publish if content else Publish.NO)
 
@@ -147,6 +103,19 @@ def _consent(shown: list[tuple[ThreadItem, bytes]], content: Content | None) -> 
 def accept(session: Session, case: Case, today: dt.date) -> None:
     """The committee takes the opinion up; the term for the answer runs on from the opening."""
     record.move(session, case, Move.ACCEPT, today)
+
+
+def ask(session: Session, case: Case, question: str, today: dt.date) -> None:
+    """Ask the speaker something; the clock stands still, ten working days at most.
+
+    Raises Invalid (field `message`), Conflict when the receipt was burnt.
+    """
+    if not question.strip():
+        raise Invalid(N_("还没有写要问什么，什么都没有发出。请写好再问。"), field="message")
+    if case.lookup_id is None:
+        raise Conflict(N_("来件人已经把回执烧了，问了也没有人看得到。请按现有的内容办。"))
+    record.move(session, case, Move.ASK, today)
+    _tell(session, case, ItemKind.QUESTION, record.words(question), today)
 
 
 def decline(
@@ -165,7 +134,8 @@ def decline(
     record.move(session, case, Move.DECLINE, today)
     case.decline_reason = reason
     content = _opened_content(session, desk, case)
-    _tell(session, case, ItemKind.DECLINE, json.dumps({"text": sentence}).encode(), today)
+    _tell(session, case, ItemKind.DECLINE, record.words(sentence), today)
+    merging.tell_followers(session, case, ItemKind.DECLINE, record.words(sentence), today)
     log.append(session, [crypto.decision_leaf(case.commitment, "declined", reason, content.nonce)])
     session.flush()
 
@@ -173,17 +143,14 @@ def decline(
 def _opened_content(session: Session, desk: Unlocked, case: Case) -> Content:
     items = record.thread_items(session, case.id)
     opened = sealing.open_items_at_desk(session, [item.item_id for item in items], desk.keys)
-    content = _content([(i, opened[i.item_id]) for i in items if i.item_id in opened])
+    content = content_in([(i, opened[i.item_id]) for i in items if i.item_id in opened])
     if content is None:
         raise Forbidden(N_("您手里的钥匙打不开这一件，请找同箱的保管人办理。"))
     return content
 
 
 def _tell(session: Session, case: Case, kind: ItemKind, raw: bytes, today: dt.date) -> None:
-    """Write to the speaker: sealed to the box and to the receipt, if it was not burnt."""
-    keys = [key for key in [sealing.current_box_key(session, case.box_id)] if key is not None]
-    sealed = sealing.seal(raw, keys, case.receipt_key)
-    record.add_item(session, case, kind, Author.DESK, sealed, today)
+    record.tell(session, case, kind, raw, today, group=branch_of(session, case).is_group)
 
 
 def draft(
@@ -220,11 +187,12 @@ def approve(session: Session, desk: Unlocked, case: Case, today: dt.date) -> Non
     if not drafts:
         raise Forbidden(N_("您手里的钥匙打不开这份草稿，请找同箱的保管人办理。"))
     last = drafts[-1][1]
-    if _branch(session, case).second_eyes and last.by == desk.staff_id:
+    if branch_of(session, case).second_eyes and last.by == desk.staff_id:
         raise Forbidden(N_("这个意见箱要两个人把关：草稿是您写的，请另一位保管人来发布。"))
     content = _opened_content(session, desk, case)
-    _tell(session, case, ItemKind.ANSWER, json.dumps({"text": last.answer}).encode(), today)
-    _publish(session, case, last, content, _consent(shown, content), today)
+    _tell(session, case, ItemKind.ANSWER, record.words(last.answer), today)
+    merging.tell_followers(session, case, ItemKind.ANSWER, record.words(last.answer), today)
+    _publish(session, case, last, content, consent_in(shown, content), today)
     _drop_drafts(session, case, [item.item_id for item, _ in drafts])
     reason = hashlib.sha256(last.answer.encode()).hexdigest()
     log.append(session, [crypto.decision_leaf(case.commitment, "answered", reason, content.nonce)])

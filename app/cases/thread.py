@@ -10,22 +10,30 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
-from app.cases import record, terms
-from app.cases.models import Answer, Author, Case, ItemKind, ThreadItem
+from app.cases import merging, record, removal, terms
+from app.cases.models import Author, Case, ItemKind, ThreadItem
 from app.cases.workflow import Move, State, legal
 from app.crypto import ReceiptKeys
 from app.errors import N_, Conflict
 from app.organisation import service as organisation
+from app.organisation.service import Branch
 from app.sealing import service as sealing
+from app.sealing.models import BoxKey
 from app.submissions import service as submissions
 from app.submissions.lying import LyingAct, LyingDrop, LyingLeaf
-from app.submissions.service import Content, Pen
+from app.submissions.service import Act, Content, Pen
 from app.submissions.ticket import Ticket
 
-_TELLING = {
+KINDS = {
     "rate": ItemKind.RATING,
     "publish": ItemKind.CONSENT,
+    "appeal": ItemKind.APPEAL,
+    "blamed": ItemKind.BLAMED,
 }
+PAST_THE_BRANCH = ("appeal", "blamed")
+APPEAL_DAYS = 30
+# A row of the box has room for about this many keys beside the longest message.
+MOST_REWRAPS = 40
 Ending = Callable[[Session, Pen, Ticket], None]
 _ENDED = (State.WITHDRAWN, State.REMOVED)
 
@@ -47,7 +55,11 @@ class Message:
 
 @dataclass(frozen=True)
 class ThreadPage:
-    """What a receipt shows its holder."""
+    """What a receipt shows its holder.
+
+    `with_group`: a supervision group holds it, not the branch. `followed` is the state of the case
+    that a merged one follows. `group_name` is the supervision group above the holder.
+    """
 
     state: State
     branch_name: str
@@ -59,6 +71,10 @@ class ThreadPage:
     rating: str | None
     content: Content | None
     ticket_keys: ReceiptKeys
+    with_group: bool = False
+    group_name: str = ""
+    followed: State | None = None
+    ground: str = ""
 
     @property
     def promise(self) -> str:
@@ -75,7 +91,7 @@ def open_thread(session: Session, pen: Pen, keys: ReceiptKeys) -> ThreadPage | N
     case = _find(session, keys)
     acts = submissions.lying_acts(session, pen, keys)
     if case is not None:
-        return _case_page(session, case, keys, list(acts.values()))
+        return _case_page(session, pen, case, keys, list(acts.values()))
     if lying is not None:
         return _lying_page(session, lying, keys)
     _open_nothing(keys)
@@ -117,7 +133,9 @@ def _lying_page(session: Session, lying: LyingDrop | LyingLeaf, keys: ReceiptKey
     )
 
 
-def _case_page(session: Session, case: Case, keys: ReceiptKeys, acts: list[LyingAct]) -> ThreadPage:
+def _case_page(
+    session: Session, pen: Pen, case: Case, keys: ReceiptKeys, acts: list[LyingAct]
+) -> ThreadPage:
     items = record.thread_items(session, case.id)
     opened = sealing.open_items_of_receipt(session, [i.item_id for i in items], keys.private_key)
     shown = [item for item in items if item.item_id in opened]
@@ -128,18 +146,41 @@ def _case_page(session: Session, case: Case, keys: ReceiptKeys, acts: list[Lying
     messages += [_lying_message(act, keys) for act in acts]
     branch = organisation.branches_of_boxes(session, [case.box_id])[case.box_id]
     consents = [m.text for m in messages if m.kind == ItemKind.CONSENT]
+    group = _superior(session, branch)
+    followed = session.get(Case, case.merged_into) if case.merged_into else None
     return ThreadPage(
         state=case.state,
         branch_name=branch.name,
         opened_on=case.opened_on,
-        due_on=terms.due_on(case.state, case.clock_on, case.reopenings),
+        due_on=terms.case_due_on(case),
         messages=tuple(messages),
-        moves=moves_of(case, acts),
+        moves=moves_of(case, acts, group is not None, pen.today),
         publish=consents[-1] if consents else (content.publish if content else ""),
         rating=case.rating,
         content=content,
         ticket_keys=keys,
+        with_group=branch.is_group,
+        group_name=group.name if group else "",
+        followed=followed.state if followed else None,
+        ground=removal.ground_of(session, case.id) or "",
     )
+
+
+@dataclass(frozen=True)
+class _Superior:
+    """The supervision group above a case's box, with a key to write to."""
+
+    name: str
+    box_id: str
+    key: BoxKey
+
+
+def _superior(session: Session, branch: Branch) -> _Superior | None:
+    group = organisation.superior(session, branch.id)
+    key = sealing.current_box_key(session, group.box_id) if group and group.box_id else None
+    if group is None or group.box_id is None or key is None:
+        return None
+    return _Superior(group.name, group.box_id, key)
 
 
 def _message(item: ThreadItem, raw: bytes) -> Message:
@@ -150,12 +191,15 @@ def _lying_message(act: LyingAct, keys: ReceiptKeys) -> Message:
     raw = sealing.open_sealed(
         act.sealed.ciphertext, act.sealed.receipt_wrap or b"", keys.private_key
     )
-    kind = _TELLING.get(act.act, ItemKind.MESSAGE)
+    kind = KINDS.get(act.act, ItemKind.MESSAGE)
     return Message(Author.SPEAKER, kind, record.text_of(raw), None)
 
 
-def moves_of(case: Case, acts: list[LyingAct]) -> frozenset[str]:
-    """What the holder may do now, what still lies in the box taken into account."""
+def moves_of(case: Case, acts: list[LyingAct], has_group: bool, today: dt.date) -> frozenset[str]:
+    """What the holder may do now, what still lies in the box taken into account.
+
+    An appeal is possible once, within 30 days; "I was blamed" as long as there is a group.
+    """
     if case.state in _ENDED:
         return frozenset({"burn"})
     moves = {"reply", "publish", "burn", "file"}
@@ -163,6 +207,12 @@ def moves_of(case: Case, acts: list[LyingAct]) -> frozenset[str]:
         moves.add("withdraw")
     if case.state is State.ANSWERED and not any(act.act == "rate" for act in acts):
         moves.add("rate")
+    if has_group:
+        moves.add("blamed")
+        in_time = today <= case.state_on + dt.timedelta(days=APPEAL_DAYS)
+        appealed = case.appeals > 0 or any(act.act == "appeal" for act in acts)
+        if legal(case.state, Move.APPEAL) and in_time and not appealed:
+            moves.add("appeal")
     return frozenset(moves)
 
 
@@ -171,20 +221,38 @@ def _held_case(session: Session, ticket: Ticket) -> Case | None:
 
 
 def act(session: Session, pen: Pen, ticket: Ticket, kind: str, value: str, text: str) -> None:
-    """Put a reply, a rating or a consent into the box; raises Conflict where the state forbids it.
+    """Put a reply, a rating, a consent, an appeal or "I was blamed" into the box.
 
-    The same form sent twice counts once.
+    The last two are sealed to the supervision group alone, with what lets it read the thread.
+    Raises Conflict where the state forbids it. The same form sent twice counts once.
     """
     case = _held_case(session, ticket)
     if case is None or ticket.keys is None:
         raise Conflict(N_("意见还在箱子里，开箱以后才能补充。要改动，可以先撤回，再重新投递。"))
     lying = list(submissions.lying_acts(session, pen, ticket.keys).values())
     repeated = any(there.ticket_id == ticket.id and there.act == kind for there in lying)
-    if not repeated and kind not in moves_of(case, lying):
+    branch = organisation.branches_of_boxes(session, [case.box_id])[case.box_id]
+    group = _superior(session, branch)
+    if not repeated and kind not in moves_of(case, lying, group is not None, pen.today):
         raise Conflict(N_("这件意见现在的状态不能这样做。什么都没有改变，请看最新的进展。"))
-    submissions.act(
-        session, pen, ticket, case_id=case.id, box_id=case.box_id, kind=kind, value=value, text=text
-    )
+    if kind in PAST_THE_BRANCH and group is not None:
+        deed = _to_group(session, case, ticket.keys, group, kind, text)
+    else:
+        readers = [sealing.current_box_key(session, case.box_id)]
+        if case.state is State.APPEALED and group is not None:
+            readers.append(group.key)
+        known = tuple(key for key in readers if key is not None)
+        deed = Act(case.id, case.box_id, kind, known, value, text)
+    submissions.act(session, pen, ticket, deed)
+
+
+def _to_group(
+    session: Session, case: Case, keys: ReceiptKeys, group: _Superior, kind: str, text: str
+) -> Act:
+    items = [item.item_id for item in record.thread_items(session, case.id)]
+    chosen = items[:1] + items[1:][-(MOST_REWRAPS - 1) :]
+    wraps = sealing.wraps_by_receipt(session, chosen, keys.private_key, group.key)
+    return Act(case.id, group.box_id, kind, (group.key,), "", text, group.key.id, wraps)
 
 
 def withdraw(session: Session, pen: Pen, ticket: Ticket) -> None:
@@ -197,10 +265,8 @@ def withdraw(session: Session, pen: Pen, ticket: Ticket) -> None:
     if case.state is State.WITHDRAWN:
         return
     record.move(session, case, Move.WITHDRAW, pen.today)
-    item_ids = [item.item_id for item in record.thread_items(session, case.id)]
-    session.execute(sa.delete(ThreadItem).where(ThreadItem.case_id == case.id))
-    sealing.destroy(session, item_ids)
-    session.execute(sa.delete(Answer).where(Answer.case_id == case.id))
+    record.destroy_words(session, case)
+    merging.split_all(session, case, pen.today)
     if ticket.keys is not None:
         submissions.destroy_lying_acts(session, pen, ticket.keys)
 

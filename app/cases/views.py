@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.cases import answers as published
+from app.cases import case_page, merging, phrases, recourse, referral, search, service
 from app.cases import queue as queues
-from app.cases import service, terms
 from app.cases.cursor import Cursor
 from app.cases.models import Case, DeclineReason
-from app.cases.workflow import Move, State
+from app.cases.workflow import DESK_MOVES, Move
 from app.db import reading, transaction
 from app.errors import N_, Conflict, DomainError, Invalid
 from app.i18n import sentence
+from app.organisation import service as organisation
 from app.staff import audit, guard
 from app.staff.models import Role
 from app.text import clean, printable
@@ -23,25 +27,11 @@ from app.web import STATUS, clock
 
 public = Blueprint("answers", __name__)
 desk = Blueprint("cases", __name__, url_prefix="/desk")
-
-# What the filter of the queue offers, each a set of states.
-FILTERS = {
-    "open": terms.OPEN_STATES,
-    "waiting": (State.WAITING,),
-    "accepted": (State.ACCEPTED, State.REOPENED),
-    "answering": (State.ANSWERING,),
-    "asked": (State.ASKED,),
-    "done": (
-        State.ANSWERED,
-        State.CLOSED,
-        State.DECLINED,
-        State.MERGED,
-        State.APPEALED,
-        State.UPHELD,
-        State.WITHDRAWN,
-        State.REMOVED,
-    ),
-}
+HOLDERS = (Role.KEEPER, Role.SUPERVISOR)
+FILTERS = (*queues.FILTERS, "overdue", "recourse")
+# No move of the opinion: a word of the supervision group to whoever was blamed.
+RESPOND = "respond"
+MOVE_NAMES = (*(m for m in Move if m in DESK_MOVES), *case_page.GROUP_MOVES, RESPOND)
 
 
 @public.get("/answers")
@@ -59,7 +49,8 @@ def answers() -> str:
     )
 
 
-def _unlocked() -> queues.Unlocked:
+def unlocked() -> queues.Unlocked:
+    """The person at the desk, as services know them."""
     person = guard.current()
     return queues.Unlocked(person.staff_id, person.box_ids, person.keys)
 
@@ -72,101 +63,180 @@ def queue() -> str:
     chosen = chosen if chosen in FILTERS else "open"
     after = Cursor.read(request.args.get("after", ""))
     with reading() as session:
-        page = queues.queue(
-            session, _unlocked(), clock().today(), states=FILTERS[chosen], after=after
-        )
+        page = queues.queue(session, unlocked(), clock().today(), chosen=chosen, after=after)
+        behind = len(referral.left_behind(session, unlocked()))
     return render_template(
         "cases/queue.html",
         rows=page.rows,
         chosen=chosen,
-        filters=tuple(FILTERS),
+        filters=FILTERS,
         next_url=url_for("cases.queue", after=str(page.next), state=chosen) if page.next else None,
         continued=after is not None,
         keeps=bool(guard.current().box_ids),
+        behind=behind,
+        done=number(request.args.get("done", "")),
+        left=number(request.args.get("left", "")),
+        reasons=list(DeclineReason),
     )
 
 
+def number(text: str) -> int | None:
+    """A small number from an address; None when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 @desk.get("/cases/<case_id>")
-@guard.desk(Role.KEEPER)
+@guard.desk(*HOLDERS)
 def case(case_id: str) -> str:
     """The case: words, thread, moves."""
     return _case_page(case_id)
 
 
 def _case_page(case_id: str, alert: str | None = None) -> str:
+    typed = {name: printable(value) for name, value in request.form.items()}
     with reading() as session:
-        page = service.case_page(session, _unlocked(), case_id, clock().today())
-    return render_template(
-        "cases/case.html",
-        page=page,
-        alert=alert,
-        reasons=list(DeclineReason),
-        typed={name: printable(value) for name, value in request.form.items()},
-        sentence_limit=service.MAX_SENTENCE,
-    )
+        kept_phrases = phrases.phrases(session, unlocked().box_ids)
+        for phrase in kept_phrases:
+            if phrase.id == typed.get("insert"):
+                typed["answer"] = f"{typed.get('answer', '')}{phrase.words}"
+        page = case_page.case_page(session, unlocked(), case_id, clock().today())
+        similar = []
+        if Move.MERGE in page.moves and page.content:
+            found = service.get(session, unlocked(), case_id)
+            similar = search.alike(session, unlocked(), found, page.content.text)
+        return render_template(
+            "cases/case.html",
+            page=page,
+            alert=alert,
+            reasons=list(DeclineReason),
+            typed=typed,
+            typed_move=(request.view_args or {}).get("move"),
+            sentence_limit=service.MAX_SENTENCE,
+            similar=similar,
+            phrases=kept_phrases,
+        )
 
 
-@desk.post("/cases/<case_id>/<any(accept,decline,draft,discard,approve):move>")
-@guard.desk(Role.KEEPER)
+@desk.post(f"/cases/<case_id>/<any({','.join(MOVE_NAMES)}):move>")
+@guard.desk(*HOLDERS)
 def move(case_id: str, move: str) -> ResponseReturnValue:
     """One move of a case; refused, the page comes back with the sentence and what was typed."""
+    if "insert" in request.form:  # a phrase into the draft: nothing is stored yet
+        return _case_page(case_id)
     try:
         with transaction() as session:
-            found = service.get(session, _unlocked(), case_id, _version())
-            MOVES[Move(move)](session, found)
+            found = service.get(
+                session, unlocked(), case_id, number(request.form.get("version", ""))
+            )
+            MOVES[move](session, found)
             audit.record(session, clock().now(), guard.current().staff_id, move, case_id)
             session.flush()
+            here = found.box_id in unlocked().box_ids or move != Move.REFER
     except (Invalid, Conflict) as error:
         return _case_page(case_id, sentence(error)), _status(error)
     except StaleDataError:
         return _case_page(case_id, sentence(Conflict(service.MOVED_MEANWHILE))), 409
-    return redirect(url_for("cases.case", case_id=case_id), 303)
+    return redirect(url_for("cases.case", case_id=case_id) if here else url_for("cases.queue"), 303)
 
 
 def _status(error: DomainError) -> int:
     return next(status for kind, status in STATUS.items() if isinstance(error, kind))
 
 
-def _version() -> int | None:
-    raw = request.form.get("version", "")
-    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else None
-
-
 def _field(name: str, at_most: int) -> str:
     return clean(request.form.get(name, ""), field=name, at_most=at_most)
 
 
+def _kept(found: Case) -> None:
+    service.require_kept(unlocked(), found)
+
+
 def _accept(session: Session, found: Case) -> None:
+    _kept(found)
     service.accept(session, found, clock().today())
 
 
-def _decline(session: Session, found: Case) -> None:
+def _ask(session: Session, found: Case) -> None:
+    _kept(found)
+    service.ask(session, found, _field("message", service.MAX_SENTENCE), clock().today())
+
+
+def chosen_reason() -> DeclineReason:
+    """The reason of the short list that was chosen. Raises Invalid."""
     try:
-        reason = DeclineReason(request.form.get("reason", ""))
+        return DeclineReason(request.form.get("reason", ""))
     except ValueError:
         raise Invalid(N_("还没有选理由，没有改变任何内容。请从列出的理由里选一条。")) from None
+
+
+def _decline(session: Session, found: Case) -> None:
+    _kept(found)
     message = _field("message", service.MAX_SENTENCE)
-    service.decline(session, _unlocked(), found, reason, message, clock().today())
+    service.decline(session, unlocked(), found, chosen_reason(), message, clock().today())
+
+
+def _refer(session: Session, found: Case) -> None:
+    _kept(found)
+    to = organisation.named(session, _field("unit", 120))
+    if to is None:
+        raise Invalid(
+            N_("没有找到这个单位，没有转出去。请写全称，或从列出来的里面选。"), field="unit"
+        )
+    message = _field("message", service.MAX_SENTENCE)
+    about = service.about(session, unlocked(), found)
+    referral.refer(session, unlocked(), found, to, message, about, clock().today())
+
+
+def _merge(session: Session, found: Case) -> None:
+    _kept(found)
+    into = session.get(Case, _field("into", 32).strip())
+    merging.merge(session, unlocked(), found, into, clock().today())
+
+
+def _split(session: Session, found: Case) -> None:
+    _kept(found)
+    merging.split(session, found, clock().today())
 
 
 def _draft(session: Session, found: Case) -> None:
+    _kept(found)
     answer = _field("answer", service.MAX_ANSWER)
     summary = _field("summary", service.MAX_SUMMARY)
-    service.draft(session, _unlocked(), found, answer, summary, clock().today())
+    service.draft(session, unlocked(), found, answer, summary, clock().today())
 
 
 def _discard(session: Session, found: Case) -> None:
+    _kept(found)
     service.discard(session, found, clock().today())
 
 
 def _approve(session: Session, found: Case) -> None:
-    service.approve(session, _unlocked(), found, clock().today())
+    _kept(found)
+    service.approve(session, unlocked(), found, clock().today())
 
 
-MOVES = {
+def _rule(session: Session, found: Case, step: Move) -> None:
+    message = _field("message", service.MAX_SENTENCE)
+    recourse.rule(session, unlocked(), found, step, message, clock().today())
+
+
+def _respond(session: Session, found: Case) -> None:
+    message = _field("message", service.MAX_SENTENCE)
+    done = request.form.get("done") == "yes"
+    recourse.respond(session, unlocked(), found, message, clock().today(), done=done)
+
+
+MOVES: dict[str, Callable[[Session, Case], None]] = {
     Move.ACCEPT: _accept,
+    Move.ASK: _ask,
     Move.DECLINE: _decline,
+    Move.REFER: _refer,
+    Move.MERGE: _merge,
+    Move.SPLIT: _split,
     Move.DRAFT: _draft,
     Move.DISCARD: _discard,
     Move.APPROVE: _approve,
+    Move.UPHOLD: partial(_rule, step=Move.UPHOLD),
+    Move.OVERTURN: partial(_rule, step=Move.OVERTURN),
+    RESPOND: _respond,
 }

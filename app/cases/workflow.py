@@ -34,6 +34,7 @@ class Move(StrEnum):
     DECLINE = "decline"
     REFER = "refer"
     MERGE = "merge"
+    SPLIT = "split"
     ASK = "ask"
     REPLY = "reply"
     LAPSE = "lapse"
@@ -63,6 +64,8 @@ _TABLE: dict[tuple[State, Move], State | None] = {
     **{(state, M.DECLINE): S.DECLINED for state in (S.WAITING, S.ACCEPTED)},
     **{(state, M.REFER): S.WAITING for state in (S.WAITING, S.ACCEPTED)},
     **{(state, M.MERGE): S.MERGED for state in (S.WAITING, S.ACCEPTED)},
+    # Not in the first design: a merger made by mistake, or whose other case was withdrawn.
+    (S.MERGED, M.SPLIT): None,
     **{(state, M.ASK): S.ASKED for state in (S.WAITING, S.ACCEPTED)},
     (S.ASKED, M.REPLY): None,
     (S.ASKED, M.LAPSE): None,
@@ -88,14 +91,15 @@ _TABLE: dict[tuple[State, Move], State | None] = {
     },
 }  # fmt: skip
 
-# The states a draft or a question comes back to.
+# The states that a draft, a question or a merger comes back to.
 _RETURNS = {
+    S.MERGED: frozenset({S.WAITING, S.ACCEPTED}),
     S.ASKED: frozenset({S.WAITING, S.ACCEPTED}),
     S.ANSWERING: frozenset({S.ACCEPTED, S.REOPENED}),
 }
 
 DESK_MOVES = frozenset(
-    {M.ACCEPT, M.DECLINE, M.REFER, M.MERGE, M.ASK, M.DRAFT, M.DISCARD, M.APPROVE}
+    {M.ACCEPT, M.DECLINE, M.REFER, M.MERGE, M.SPLIT, M.ASK, M.DRAFT, M.DISCARD, M.APPROVE}
 )
 
 
@@ -109,8 +113,9 @@ def next_state(
 ) -> State:
     """The state that a move leads to, by the table of the product's design.
 
-    `before` is the state to return to from `asked` and `answering`. The second dissatisfied rating
-    closes (`reopened_once`); an appeal is possible once (`appealed_once`). Raises IllegalMoveError.
+    `before` is the state to return to from `asked`, `answering` and `merged`. The second
+    dissatisfied rating closes (`reopened_once`); an appeal is possible once (`appealed_once`).
+    Raises IllegalMoveError.
     """
     if (state, move) not in _TABLE or (move is Move.APPEAL and appealed_once):
         raise IllegalMoveError(N_("这件意见现在的状态不能这样办理。什么都没有改变，请刷新后再看。"))
@@ -130,5 +135,5 @@ def legal(state: State, move: Move) -> bool:
 
 
 def state_before(state: State, move: Move) -> State | None:
-    """What must be remembered when a move leaves `state`: only questions and drafts come back."""
-    return state if move in (Move.ASK, Move.DRAFT) else None
+    """What must be remembered when a move leaves `state`: what can come back to it."""
+    return state if move in (Move.ASK, Move.DRAFT, Move.MERGE) else None

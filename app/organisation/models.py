@@ -13,15 +13,21 @@ from app.db import Base, enum_type
 
 
 class UnitKind(StrEnum):
-    """The three levels of the tree."""
+    """The three levels of the tree, and the supervision groups beside it."""
 
     COUNTY = "county"
     UNIT = "unit"
     BRANCH = "branch"
+    GROUP = "group"
 
 
 class Unit(Base):
-    """A node of the tree county -> unit -> branch; `slug` stands on posters and never changes."""
+    """A node of the tree county -> unit -> branch; `slug` stands on posters and never changes.
+
+    `group_id` names the supervision group that watches it and everything below it. A group is a
+    node of its own with a box of its own; the group named by a group reviews what that one decided
+    on what was dropped into its own box.
+    """
 
     __tablename__ = "unit"
 
@@ -33,13 +39,16 @@ class Unit(Base):
         sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True
     )
     phone: Mapped[str] = mapped_column(sa.String(40), default="")
+    group_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True
+    )
 
-    parent: Mapped[Unit | None] = relationship(remote_side=[id])
+    parent: Mapped[Unit | None] = relationship(remote_side=[id], foreign_keys=[parent_id])
     box: Mapped[Box | None] = relationship(back_populates="unit")
 
 
 class Box(Base):
-    """A branch's suggestion box and its policy.
+    """The suggestion box of a branch or of a supervision group, and its policy.
 
     It is closed while `sealing` holds no current key for it. `second_eyes`: an answer is
     published by another keeper than the one who drafted it.

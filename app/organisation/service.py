@@ -25,6 +25,7 @@ class Branch:
     phone: str
     box_id: str | None
     second_eyes: bool = False
+    is_group: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def _branch(unit: Unit) -> Branch:
         phone=unit.phone or (unit.parent.phone if unit.parent else ""),
         box_id=unit.box.id if unit.box else None,
         second_eyes=unit.box.second_eyes if unit.box else False,
+        is_group=unit.kind is UnitKind.GROUP,
     )
 
 
@@ -68,6 +70,36 @@ def branches_of_boxes(session: Session, box_ids: Iterable[str]) -> dict[str, Bra
     return {branch.box_id: branch for branch in found if branch.box_id}
 
 
+def superior(session: Session, unit_id: str) -> Branch | None:
+    """The supervision group above a unit: its own, or that of the nearest unit above it."""
+    unit = session.get(Unit, unit_id)
+    while unit is not None and unit.group_id is None:
+        unit = unit.parent
+    if unit is None:
+        return None
+    found = session.scalar(_query().where(Unit.id == unit.group_id))
+    return _branch(found) if found else None
+
+
+def siblings(session: Session, unit_id: str) -> list[Branch]:
+    """The other units below the same unit, at most fifty."""
+    unit = session.get_one(Unit, unit_id)
+    query = _query().where(
+        Unit.parent_id == unit.parent_id, Unit.id != unit.id, Unit.kind != UnitKind.GROUP
+    )
+    return [_branch(found) for found in session.scalars(query.order_by(Unit.name).limit(50))]
+
+
+def named(session: Session, typed: str) -> Branch | None:
+    """The unit with this slug or exactly this name; None when there is none or more than one."""
+    typed = typed.strip()
+    found = session.scalars(_query().where(Unit.slug == typed)).first()
+    if found is None:
+        several = list(session.scalars(_query().where(Unit.name == typed).limit(2)))
+        found = several[0] if len(several) == 1 else None
+    return _branch(found) if found else None
+
+
 def search(session: Session, typed: str) -> list[Branch]:
     """Branches with a box whose name, or whose unit's name, holds every word typed."""
     words = typed.split()[:5]
@@ -88,8 +120,9 @@ def search(session: Session, typed: str) -> list[Branch]:
 
 
 def tree(session: Session) -> tuple[TreeNode, ...]:
-    """The whole tree; one query."""
-    units = session.scalars(sa.select(Unit).options(joinedload(Unit.box)).order_by(Unit.name))
+    """The whole tree without the supervision groups; one query."""
+    query = sa.select(Unit).where(Unit.kind != UnitKind.GROUP)
+    units = session.scalars(query.options(joinedload(Unit.box)).order_by(Unit.name))
     below: dict[str | None, list[Unit]] = {}
     for unit in units:
         below.setdefault(unit.parent_id, []).append(unit)
@@ -111,9 +144,17 @@ def add_unit(
     kind: UnitKind,
     parent: Unit | None = None,
     phone: str = "",
+    group: Unit | None = None,
 ) -> Unit:
-    """Hang a unit into the tree."""
-    unit = Unit(slug=slug, name=name, kind=kind, parent=parent, phone=phone)
+    """Hang a unit into the tree; `group` watches it and everything below."""
+    unit = Unit(
+        slug=slug,
+        name=name,
+        kind=kind,
+        parent=parent,
+        phone=phone,
+        group_id=group.id if group else None,
+    )
     session.add(unit)
     session.flush()
     return unit

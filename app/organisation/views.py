@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, render_template, request
 from sqlalchemy.orm import Session
@@ -18,19 +18,33 @@ blueprint = Blueprint("organisation", __name__)
 
 @dataclass(frozen=True)
 class BranchCard:
-    """A branch and whether somebody keeps its box."""
+    """A branch and whether somebody keeps its box.
+
+    `superior_box_id`: the box of the supervision group above, None while nobody keeps that one.
+    """
 
     name: str
     path: str
     slug: str
     phone: str
     open: bool
+    superior_name: str = ""
+    superior_box_id: str | None = None
 
 
 def cards(session: Session, branches: Sequence[service.Branch]) -> list[BranchCard]:
     """Branches as cards; one query for all boxes."""
     kept = sealing.open_boxes(session, [b.box_id for b in branches if b.box_id])
     return [BranchCard(b.name, b.path, b.slug, b.phone, b.box_id in kept) for b in branches]
+
+
+def box_card(session: Session, branch: service.Branch) -> BranchCard:
+    """A branch's card with the wider box above it, for the form."""
+    card = cards(session, [branch])[0]
+    group = service.superior(session, branch.id)
+    if group is None or group.box_id not in sealing.open_boxes(session, [group.box_id or ""]):
+        return card
+    return replace(card, superior_name=group.name, superior_box_id=group.box_id)
 
 
 @blueprint.get("/")

@@ -90,6 +90,69 @@ def open_items_of_receipt(
     }
 
 
+def wraps_by_receipt(
+    session: Session, item_ids: Iterable[str], private_key: bytes, to: BoxKey
+) -> dict[str, bytes]:
+    """The content keys that a receipt opens, sealed to a box's key, by item; one query.
+
+    This is how a speaker, and only a speaker, lets somebody read what they could not before.
+    """
+    rows = session.execute(
+        sa.select(SealedItem.id, SealedItem.receipt_wrap).where(
+            SealedItem.id.in_(list(item_ids)), SealedItem.receipt_wrap.is_not(None)
+        )
+    )
+    return {
+        item_id: crypto.seal_to(to.public_key, crypto.unseal(private_key, wrap))
+        for item_id, wrap in rows
+        if wrap is not None
+    }
+
+
+def add_wraps(session: Session, box_key_id: str, wraps: Mapping[str, bytes]) -> None:
+    """Let a box's key open these items too; items destroyed meanwhile are left out."""
+    there = set(session.scalars(sa.select(SealedItem.id).where(SealedItem.id.in_(list(wraps)))))
+    opened = set(
+        session.scalars(
+            sa.select(KeyWrap.item_id).where(
+                KeyWrap.item_id.in_(list(wraps)), KeyWrap.box_key_id == box_key_id
+            )
+        )
+    )
+    rows = [
+        {"item_id": item_id, "box_key_id": box_key_id, "wrapped": wraps[item_id]}
+        for item_id in sorted(there - opened)
+    ]
+    if rows:
+        session.execute(sa.insert(KeyWrap), rows)
+
+
+def hand_over(
+    session: Session, item_ids: Iterable[str], keys: Mapping[str, bytes], to: BoxKey
+) -> None:
+    """Give what these keys open to another box's key, and take it from the keys that gave it.
+
+    What they don't open (a word to the supervision group) stays as it is.
+    """
+    rows = session.execute(
+        sa.select(KeyWrap.item_id, KeyWrap.box_key_id, KeyWrap.wrapped).where(
+            KeyWrap.item_id.in_(list(item_ids)), KeyWrap.box_key_id.in_(list(keys))
+        )
+    ).all()
+    wraps = {
+        item_id: crypto.seal_to(to.public_key, crypto.unseal(keys[key_id], wrapped))
+        for item_id, key_id, wrapped in rows
+    }
+    session.execute(
+        sa.delete(KeyWrap).where(
+            KeyWrap.item_id.in_(list(wraps)),
+            KeyWrap.box_key_id.in_(list(keys)),
+            KeyWrap.box_key_id != to.id,
+        )
+    )
+    add_wraps(session, to.id, wraps)
+
+
 def burn_receipt_wraps(session: Session, item_ids: Iterable[str]) -> None:
     """Take the receipt's key off these items: the code opens them no more."""
     session.execute(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import crypto
 from app.errors import N_, Conflict, Invalid
-from app.organisation.models import Box
+from app.organisation.models import Box, Unit, UnitKind
 from app.sealing.models import BoxKey
 from app.staff.models import KeyGrant, PersonalKey, Role, RoleAssignment, Staff
 
@@ -239,7 +239,9 @@ class Held:
 
 
 def held_by(session: Session, staff_id: str, personal_key_id: str, personal_private: bytes) -> Held:
-    """The boxes whose keys were granted to this person and for whose unit they are keeper now.
+    """The boxes whose keys were granted to this person and whose keeper they are now.
+
+    A supervision group's box is kept by the group's supervisors.
 
     Both are asked for. Threat: a keeper whose role was taken away still has the grant until the
     box gets a new pair; an administrator who hands out the role has no grant to go with it.
@@ -248,11 +250,15 @@ def held_by(session: Session, staff_id: str, personal_key_id: str, personal_priv
         sa.select(BoxKey.id, BoxKey.box_id, KeyGrant.sealed_private_key)
         .join(KeyGrant, KeyGrant.box_key_id == BoxKey.id)
         .join(Box, Box.id == BoxKey.box_id)
+        .join(Unit, Unit.id == Box.unit_id)
         .join(RoleAssignment, RoleAssignment.unit_id == Box.unit_id)
         .where(
             KeyGrant.personal_key_id == personal_key_id,
             RoleAssignment.staff_id == staff_id,
-            RoleAssignment.role == Role.KEEPER,
+            sa.or_(
+                RoleAssignment.role == Role.KEEPER,
+                (RoleAssignment.role == Role.SUPERVISOR) & (Unit.kind == UnitKind.GROUP),
+            ),
         )
     ).all()
     return Held(
@@ -275,3 +281,16 @@ def unlock_boxes(
         )
     )
     return KeyRing(personal_private, {row.box_key_id: row.sealed_private_key for row in rows})
+
+
+def ever_held(session: Session, staff_id: str, box_id: str) -> bool:
+    """Whether a person was granted any key of this box, by any of their pairs."""
+    return bool(
+        session.scalar(
+            sa.select(
+                sa.exists()
+                .where(KeyGrant.box_key_id == BoxKey.id, BoxKey.box_id == box_id)
+                .where(KeyGrant.personal_key_id == PersonalKey.id, PersonalKey.staff_id == staff_id)
+            )
+        )
+    )

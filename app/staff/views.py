@@ -26,7 +26,11 @@ blueprint = Blueprint("staff", __name__, url_prefix="/desk")
 
 DEVICE_COOKIE = "desk-device"
 # Each page of the desk's menu: its words and its endpoint. Who sees it is its own access rule.
-NAVIGATION = ((N_("办件"), "cases.queue"),)
+NAVIGATION = (
+    (N_("办件"), "cases.queue"),
+    (N_("常用语"), "worklist.phrase_list"),
+    (N_("依法移除"), "removals.index"),
+)
 
 
 @blueprint.get("")

@@ -15,7 +15,7 @@ from app.cases.models import Rating
 from app.errors import N_, Invalid
 from app.i18n import gettext
 from app.submissions.models import SpeakerGroup
-from app.submissions.service import About, Aspect, Publish
+from app.submissions.service import About, Aspect, Publish, Recipient
 from app.submissions.ticket import ForgedTicketError, Ticket, read_ticket
 
 STALE_PAGE = N_("这张表单不能用了（打开得太久，或不完整）。您写的都还在下面，请再点一次提交。")
@@ -80,6 +80,7 @@ class OpinionForm(PublicForm):
     speaker = _choice(SpeakerGroup, SpeakerGroup.UNSAID)
     aspect = _choice(Aspect, Aspect.OTHER)
     about = _choice(About, About.UNSAID)
+    recipient = _choice(Recipient, Recipient.BRANCH)
     publish = _choice(Publish, Publish.SUMMARY)
 
 
@@ -87,6 +88,7 @@ class ActForm(PublicForm):
     """The forms of the thread page; each uses the fields of its own act."""
 
     message = TextAreaField()
+    reason = TextAreaField()
     rating = _choice(Rating)
     publish = _choice(Publish)
     confirm = StringField()

@@ -7,7 +7,8 @@ the leaf of a withdrawn drop, a speaker's group that waits for its tally, a dumm
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from app import crypto
@@ -41,7 +42,11 @@ class LyingDrop:
 
 @dataclass(frozen=True)
 class LyingAct:
-    """A later act of a speaker on an opened case; `order` is its place in the week."""
+    """A later act of a speaker on an opened case; `order` is its place in the week.
+
+    `rewraps` are content keys of the thread, sealed by the speaker to the key `rewraps_to` of the
+    supervision group: they wait here, so that no table tells that somebody appealed.
+    """
 
     kind: ClassVar[str] = "act"
     case_id: str
@@ -51,6 +56,8 @@ class LyingAct:
     ticket_id: bytes
     order: str
     sealed: Sealed
+    rewraps_to: str = ""
+    rewraps: Mapping[str, str] = field(default_factory=dict)
 
     def burnt(self) -> LyingAct:
         """The same without the receipt's key."""
@@ -92,14 +99,14 @@ def wrap(lying: Lying, opening_public_key: bytes) -> bytes:
     """The row's ciphertext, always LYING_BYTES long."""
     header: dict[str, Any] = {"kind": lying.kind}
     body = b""
-    for field in fields(lying):
-        value = getattr(lying, field.name)
+    for part in fields(lying):
+        value = getattr(lying, part.name)
         if isinstance(value, Sealed):
             body = value.ciphertext
             header["receipt_wrap"] = _hex(value.receipt_wrap)
             header["wraps"] = {key_id: wrapped.hex() for key_id, wrapped in value.wraps.items()}
         else:
-            header[field.name] = _hex(value) if isinstance(value, bytes) else value
+            header[part.name] = _hex(value) if isinstance(value, bytes) else value
     head = json.dumps(header, ensure_ascii=False).encode()
     data = len(head).to_bytes(4, "big") + head + body
     return crypto.seal_to(opening_public_key, crypto.pad(data, _INNER_BYTES))
@@ -112,17 +119,17 @@ def unwrap(wrapped: bytes, opening_private_key: bytes) -> Lying:
     header = json.loads(data[4 : 4 + size])
     kind = _KINDS[header["kind"]]
     values: dict[str, Any] = {}
-    for field in fields(kind):
-        if field.name == "sealed":
+    for part in fields(kind):
+        if part.name == "sealed":
             values["sealed"] = Sealed(
                 ciphertext=data[4 + size :],
                 wraps={key_id: bytes.fromhex(raw) for key_id, raw in header["wraps"].items()},
                 receipt_wrap=_bytes(header["receipt_wrap"]),
             )
-        elif "bytes" in str(field.type):
-            values[field.name] = _bytes(header[field.name])
-        else:
-            values[field.name] = header[field.name]
+        elif "bytes" in str(part.type):
+            values[part.name] = _bytes(header[part.name])
+        elif part.name in header:  # a row from before an upgrade lacks the newest
+            values[part.name] = header[part.name]
     return kind(**values)
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from app import crypto
 from app.crypto import ReceiptKeys
 from app.errors import N_, Conflict, Invalid
 from app.sealing import service as sealing
-from app.sealing.models import OpeningKey
+from app.sealing.models import BoxKey, OpeningKey
 from app.submissions.lying import (
     Lying,
     LyingAct,
@@ -56,6 +57,13 @@ class About(StrEnum):
     UNSAID = "unsaid"
 
 
+class Recipient(StrEnum):
+    """Who opens an opinion: the branch, or the supervision group past the branch."""
+
+    BRANCH = "branch"
+    SUPERIOR = "superior"
+
+
 class Publish(StrEnum):
     """What the speaker allows to be published."""
 
@@ -80,6 +88,7 @@ class Opinion:
     about: About
     publish: Publish
     channel: str = "web"
+    place: str = ""
 
     def fields(self) -> tuple[bytes, ...]:
         """Every field, for the derivation of the receipt code."""
@@ -88,7 +97,10 @@ class Opinion:
 
 @dataclass(frozen=True)
 class Content:
-    """What is sealed of an opinion: the words, the leaf's nonce, the promise, the choices."""
+    """What is sealed of an opinion: the words, the leaf's nonce, the promise, the choices.
+
+    `place` names the branch it is about, where another box than the branch's own got it.
+    """
 
     text: str
     nonce: bytes
@@ -96,6 +108,7 @@ class Content:
     aspect: str
     about: str
     publish: str
+    place: str = ""
 
     def encode(self) -> bytes:
         """As bytes to be sealed."""
@@ -106,6 +119,24 @@ class Content:
         """From the bytes of `encode`."""
         values = json.loads(raw)
         return cls(**(values | {"nonce": bytes.fromhex(values["nonce"])}))
+
+
+@dataclass(frozen=True)
+class Act:
+    """A later act of a speaker: `reply`, `rate`, `publish`, `appeal`, `blamed`.
+
+    `box_id` is the box that it waits in, `readers` the keys that will open its words, `rewraps`
+    the content keys of the thread that go with it to the key `rewraps_to`.
+    """
+
+    case_id: str
+    box_id: str
+    kind: str
+    readers: tuple[BoxKey, ...]
+    value: str = ""
+    text: str = ""
+    rewraps_to: str = ""
+    rewraps: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -163,6 +194,7 @@ def drop(
             aspect=opinion.aspect,
             about=opinion.about,
             publish=opinion.publish,
+            place=opinion.place,
         )
         lying = LyingDrop(
             box_id=opinion.box_id,
@@ -255,38 +287,30 @@ def _weeks(today: dt.date) -> tuple[str, str]:
     return calendar.iso_week(today - dt.timedelta(days=7)), calendar.iso_week(today)
 
 
-def act(
-    session: Session,
-    pen: Pen,
-    ticket: Ticket,
-    *,
-    case_id: str,
-    box_id: str,
-    kind: str,
-    value: str = "",
-    text: str = "",
-) -> None:
-    """Let an act of the speaker (`reply`, `rate`, `publish`) wait in the box for the next opening.
+def act(session: Session, pen: Pen, ticket: Ticket, deed: Act) -> None:
+    """Let an act of the speaker wait in the box for the next opening.
 
     At most eight a week. A repeat of the same form is found and not stored twice. Raises
     StaleTicketError, Conflict.
     """
     keys = _keys(ticket)
     opening_key = _held(session, ticket)
-    box_key = sealing.current_box_key(session, box_id)
-    if box_key is None:
+    if not deed.readers:
         raise Conflict(N_("这个意见箱现在没有人保管，暂时收不了新的内容。请拨打电话反映。"))
-    sealed = sealing.seal(json.dumps({"text": text}).encode(), [box_key], keys.public_key)
+    words = json.dumps({"text": deed.text}, ensure_ascii=False).encode()
+    sealed = sealing.seal(words, deed.readers, keys.public_key)
     week = calendar.iso_week(pen.today)
     for index in range(ACTS_A_WEEK):
         lying = LyingAct(
-            case_id=case_id,
-            box_id=box_id,
-            act=kind,
-            value=value,
+            case_id=deed.case_id,
+            box_id=deed.box_id,
+            act=deed.kind,
+            value=deed.value,
             ticket_id=ticket.id,
             order=f"{week} {index}",
             sealed=sealed,
+            rewraps_to=deed.rewraps_to,
+            rewraps={item_id: wrap.hex() for item_id, wrap in deed.rewraps.items()},
         )
         if _put(session, pen, opening_key, keys.act_pool_id(week, index), lying):
             return

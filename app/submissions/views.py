@@ -21,12 +21,13 @@ from app.db import reading, transaction, truncate_journal
 from app.errors import N_, Conflict, DomainError, Invalid
 from app.i18n import gettext, sentence
 from app.organisation import service as organisation
-from app.organisation.views import BranchCard, cards
+from app.organisation.service import Branch
+from app.organisation.views import BranchCard, box_card
 from app.sealing import service as sealing
 from app.submissions import service
 from app.submissions.forms import STALE_PAGE, ActForm, OpinionForm
 from app.submissions.models import SpeakerGroup
-from app.submissions.service import About, Aspect, Opinion, Pen, Publish, Receipt
+from app.submissions.service import About, Aspect, Opinion, Pen, Publish, Receipt, Recipient
 from app.submissions.ticket import Ticket, new_ticket, write_ticket
 from app.text import clean, printable
 from app.web import clock, config, keep_secret, limit
@@ -44,6 +45,7 @@ class Typed:
     speaker: str = SpeakerGroup.UNSAID
     aspect: str = Aspect.OTHER
     about: str = About.UNSAID
+    recipient: str = Recipient.BRANCH
     publish: str = Publish.SUMMARY
 
 
@@ -72,7 +74,7 @@ def box(slug: str) -> ResponseReturnValue:
     """The box's form; posted, it answers with the receipt or with the form and a sentence."""
     with reading() as session:
         branch = organisation.branch(session, slug)
-        card = cards(session, [branch])[0]
+        card = box_card(session, branch)
     if request.method == "GET":
         return _form_page(card, Typed())
     limit("drop")
@@ -84,7 +86,7 @@ def box(slug: str) -> ResponseReturnValue:
         ticket = form.check()
         if ticket is None or ticket.place != slug:
             return _form_page(card, typed, gettext(STALE_PAGE)), 422
-        opinion = _opinion(form, branch.box_id, branch.id, ticket)
+        opinion = _opinion(form, card, branch, ticket)
         receipt = _drop(ticket, opinion)
     except Conflict as error:
         return _form_page(card, typed, sentence(error)), 409
@@ -92,7 +94,7 @@ def box(slug: str) -> ResponseReturnValue:
         return _form_page(card, typed, sentence(error)), 422
     except Invalid as error:
         return _form_page(card, typed, sentence(error), form.ticket.data), 422
-    return _receipt_page(card, receipt)
+    return _receipt_page(card.superior_name if opinion.place else card.name, receipt)
 
 
 def _typed(form: OpinionForm) -> Typed:
@@ -101,11 +103,12 @@ def _typed(form: OpinionForm) -> Typed:
         speaker=form.speaker.data or "",
         aspect=form.aspect.data or "",
         about=form.about.data or "",
+        recipient=form.recipient.data or "",
         publish=form.publish.data or "",
     )
 
 
-def _opinion(form: OpinionForm, box_id: str, unit_id: str, ticket: Ticket) -> Opinion:
+def _opinion(form: OpinionForm, card: BranchCard, branch: Branch, ticket: Ticket) -> Opinion:
     text = clean(form.opinion.data or "", field="opinion", at_most=service.MAX_OPINION)
     if not text.strip():
         raise Invalid(N_("意见还是空的，没有投进去。请写上您想说的话，再点投递。"), field="opinion")
@@ -114,16 +117,22 @@ def _opinion(form: OpinionForm, box_id: str, unit_id: str, ticket: Ticket) -> Op
             N_("文字里好像有一个回执码。回执码请不要告诉任何人：删去它再投递，别的都还在下面。"),
             field="opinion",
         )
-    if request.form.get("recipient", "branch") != "branch":
-        raise Invalid(N_("这里还不能改由监督组来开箱，没有投进去。请选“本支部”，或拨打电话。"))
+    past_the_branch = form.recipient.data == Recipient.SUPERIOR
+    box_id = card.superior_box_id if past_the_branch else branch.box_id
+    if box_id is None:
+        raise Invalid(
+            N_("监督组的意见箱现在没有人保管，没有投进去。请改选“本支部”，或拨打电话。"),
+            field="recipient",
+        )
     if any(file.filename for file in request.files.values()):
         raise Invalid(N_("这里还不能附照片和文件，没有投进去。请把内容写成文字，您写的还在下面。"))
     if config().limits and ticket.age(clock().now()) < SECONDS_TO_READ:
         raise Invalid(N_("提交得太快了。您写的还在下面，请等三秒，再点一次投递。"))
     return Opinion(
         box_id=box_id,
-        unit_id=unit_id,
+        unit_id=branch.id,
         text=text,
+        place=f"{branch.path} {branch.name}".strip() if past_the_branch else "",
         speaker=SpeakerGroup(form.speaker.data or ""),
         aspect=Aspect(form.aspect.data or ""),
         about=About(form.about.data or ""),
@@ -161,7 +170,7 @@ def _form_page(
     )
 
 
-def _receipt_page(card: BranchCard, receipt: Receipt) -> str:
+def _receipt_page(holder: str, receipt: Receipt) -> str:
     keep_secret()
     with reading() as session:
         key = sealing.opening_key(session)
@@ -172,7 +181,7 @@ def _receipt_page(card: BranchCard, receipt: Receipt) -> str:
             "code_display": crypto.display_code(receipt.code),
             "promise": promise,
             "by": receipt.promise.by,
-            "branch_name": card.name,
+            "branch_name": holder,
             "opens_next": opens_by(key.made_on, clock().today()),
         },
         qr=_qr(promise),
@@ -212,7 +221,11 @@ def _code_page(error: str | None = None) -> str:
 
 
 def _thread_page(
-    keys: ReceiptKeys, alert: str | None = None, notice: str | None = None, typed: str = ""
+    keys: ReceiptKeys,
+    alert: str | None = None,
+    notice: str | None = None,
+    typed: str = "",
+    typed_in: str = "message",
 ) -> str:
     keep_secret()
     with reading() as session:
@@ -227,6 +240,7 @@ def _thread_page(
         alert=alert,
         notice=notice,
         typed=printable(typed),
+        typed_in=typed_in,
         opens_next=opens_by(key.made_on, clock().today()),
     )
 
@@ -244,9 +258,9 @@ def _act(kind: str, form: ActForm, value: str, text: str, notice: str) -> Respon
             thread.act(session, _pen(), ticket, kind, value, clean_message(text))
     except DomainError as error:
         status = 409 if isinstance(error, Conflict) else 422
-        return _thread_page(
-            ticket.keys, alert=sentence(error), typed=form.message.data or ""
-        ), status
+        where = "reason" if form.reason.data else "message"
+        typed = form.reason.data or form.message.data or ""
+        return _thread_page(ticket.keys, sentence(error), typed=typed, typed_in=where), status
     return _thread_page(ticket.keys, notice=notice)
 
 
@@ -273,6 +287,26 @@ def rate() -> ResponseReturnValue:
     if value not in list(Rating):
         return _refused(form, N_("还没有选。请在满意、基本满意、不满意里选一个。"))
     return _act("rate", form, value, value, gettext(N_("评价收到了，下次开箱时送到。")))
+
+
+@blueprint.post("/receipt/appeal")
+def appeal() -> ResponseReturnValue:
+    """To the supervision group: look at this decision again."""
+    return _to_group("appeal", gettext(N_("申诉已经放进监督组的箱子，下次开箱时送到。")))
+
+
+@blueprint.post("/receipt/blamed")
+def blamed() -> ResponseReturnValue:
+    """To the supervision group, past the branch: I was blamed for speaking."""
+    return _to_group("blamed", gettext(N_("已经放进监督组的箱子，下次开箱时送到，支部看不到。")))
+
+
+def _to_group(kind: str, notice: str) -> ResponseReturnValue:
+    form = ActForm()
+    text = form.reason.data or ""
+    if not text.strip():
+        return _refused(form, N_("还没有写字，什么都没有发出。请写好再发。"))
+    return _act(kind, form, "", text, notice)
 
 
 @blueprint.post("/receipt/publish")

@@ -19,6 +19,7 @@ ROWS: list[tuple[str, str, State | None]] = [
     ("waiting accepted", "merge", S.MERGED),
     ("waiting accepted", "ask", S.ASKED),
     ("asked", "reply lapse", None),
+    ("merged", "split", None),
     ("accepted reopened", "draft", S.ANSWERING),
     ("answering", "discard", None),
     ("answering", "approve", S.ANSWERED),
@@ -44,7 +45,7 @@ EXPECTED = {
     for state in states.split()
     for move in moves.split()
 }
-BEFORE = {S.ASKED: S.WAITING, S.ANSWERING: S.REOPENED}
+BEFORE = {S.MERGED: S.ACCEPTED, S.ASKED: S.WAITING, S.ANSWERING: S.REOPENED}
 
 
 @pytest.mark.parametrize(("state", "move"), list(itertools.product(State, Move)))

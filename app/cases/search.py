@@ -1,0 +1,109 @@
+"""Finding cases by their words: opened and scanned inside the unlocked session, never indexed."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.cases import queue, record, terms
+from app.cases.models import Case, ItemKind, ThreadItem
+from app.cases.queue import Unlocked
+from app.cases.workflow import State
+from app.sealing import service as sealing
+
+MOST_FOUND = 50
+MOST_COMPARED = 2000
+_BATCH = 500
+LIKE = 0.3
+MOST_SUGGESTED = 3
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Another case that says something like it; `score` from 0 to 1."""
+
+    case_id: str
+    excerpt: str
+    state: State
+    score: float
+
+
+def find(session: Session, desk: Unlocked, typed: str) -> list[str]:
+    """Ids of the newest cases of this person's boxes in whose thread every typed word stands."""
+    words = [_plain(word) for word in typed.split()[:8]]
+    if not words:
+        return []
+    texts: dict[str, str] = {}
+    query = (
+        sa.select(ThreadItem.case_id, ThreadItem.item_id)
+        .join(Case, Case.id == ThreadItem.case_id)
+        .where(Case.box_id.in_(desk.box_ids))
+        .order_by(Case.opened_on.desc(), Case.id, ThreadItem.position)
+    )
+    for case_id, raw in _opened(session, desk, session.execute(query).all()):
+        texts[case_id] = texts.get(case_id, "") + "\n" + _plain(record.text_of(raw))
+    found = [case_id for case_id, text in texts.items() if all(word in text for word in words)]
+    return found[:MOST_FOUND]
+
+
+def _opened(
+    session: Session, desk: Unlocked, pairs: Sequence[sa.Row[str, str]]
+) -> Iterator[tuple[str, bytes]]:
+    for start in range(0, len(pairs), _BATCH):
+        batch = pairs[start : start + _BATCH]
+        opened = sealing.open_items_at_desk(session, [item for _, item in batch], desk.keys)
+        for case_id, item_id in batch:
+            if item_id in opened:
+                yield case_id, opened[item_id]
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def alike(session: Session, desk: Unlocked, case: Case, text: str) -> list[Likeness]:
+    """The cases of the same box that say most nearly the same; compared by pairs of characters.
+
+    Answered ones are looked at too: the same answer may serve. Nothing is stored.
+    """
+    states = (*terms.OPEN_STATES, State.ASKED, State.ANSWERED, State.CLOSED)
+    query = (
+        sa.select(Case.id, ThreadItem.item_id)
+        .join(ThreadItem, ThreadItem.case_id == Case.id)
+        .where(
+            Case.box_id == case.box_id,
+            Case.id != case.id,
+            Case.state.in_(states),
+            ThreadItem.kind == ItemKind.OPINION,
+        )
+        .order_by(Case.opened_on.desc(), Case.id)
+        .limit(MOST_COMPARED)
+    )
+    own = _pairs(text)
+    scored = []
+    for case_id, raw in _opened(session, desk, session.execute(query).all()):
+        other = record.text_of(raw)
+        if (score := _likeness(own, _pairs(other))) >= LIKE:
+            scored.append((score, case_id, other))
+    best = sorted(scored, key=lambda row: (-row[0], row[1]))[:MOST_SUGGESTED]
+    found = sa.select(Case.id, Case.state).where(Case.id.in_([case_id for _, case_id, _ in best]))
+    states_of = {case_id: state for case_id, state in session.execute(found)}  # noqa: C416
+    return [Likeness(i, queue.excerpt(words), states_of[i], score) for score, i, words in best]
+
+
+def _pairs(text: str) -> frozenset[str]:
+    letters = [c for c in _plain(text) if c.isalnum()]
+    return frozenset(a + b for a, b in pairwise(letters))
+
+
+def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """Twice the shared pairs over all pairs of both (Dice)."""
+    if not one or not other:
+        return 0.0
+    shared = len(one & other)
+    return 2 * shared / (len(one) + len(other))
