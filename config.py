@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import secrets
@@ -15,6 +16,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 SECRETS_FILE = "secrets.json"
 DEMO_ACCOUNTS = "demo-accounts.json"
 SECRET_NAMES = ("instance_secret", "pepper", "site_salt", "log_seed")
+CALENDAR_FILE = "calendar.csv"
+CALENDAR_WORDS = {"off": False, "休": False, "work": True, "班": True}
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -89,6 +92,7 @@ class Config:
     limits: bool = True
     trusted_proxies: int = 0
     demo: bool = False
+    calendar: Mapping[dt.date, bool] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
@@ -96,7 +100,8 @@ class Config:
 
         DATA_DIR, DATABASE_URL, HOST, PORT, COUNTY_NAME, COUNTY_PHONE, LOG_ORIGIN, TIMEZONE,
         OPENING_HOUR (0 to 23, local), MIXING_THRESHOLD (k), LIMITS (on, off), TRUSTED_PROXIES
-        (number of proxies in front). An instance with demo accounts is a demo. Raises ConfigError.
+        (number of proxies in front). An instance with demo accounts is a demo. `calendar` is
+        DATA_DIR/calendar.csv, where there is one. Raises ConfigError.
         """
         data_dir = Path(environ.get("DATA_DIR") or "var").absolute()
         try:
@@ -125,6 +130,7 @@ class Config:
             limits=limits,
             trusted_proxies=_number(environ, "TRUSTED_PROXIES", 0, 0, 5),
             demo=(data_dir / DEMO_ACCOUNTS).exists(),
+            calendar=_calendar(data_dir / CALENDAR_FILE),
         )
 
 
@@ -138,6 +144,28 @@ def _database_url(url: str | None, data_dir: Path) -> str:
         return url
     # The URL may hold a password: the sentence names its scheme alone.
     raise ConfigError(f"DATABASE_URL begins with {scheme!r}: use sqlite:/// or postgresql://.")
+
+
+def _calendar(path: Path) -> dict[dt.date, bool]:
+    """The operator's days: one a line, `2027-02-17,off` or `2027-02-20,work` (or 休, 班)."""
+    if not path.exists():
+        return {}
+    days = {}
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} can't be read as text in UTF-8.") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        day, _, word = (part.strip() for part in line.partition(","))
+        try:
+            days[dt.date.fromisoformat(day)] = CALENDAR_WORDS[word]
+        except (ValueError, KeyError) as error:
+            raise ConfigError(
+                f"{path}, line {number}: give a date and off or work, as in 2027-02-17,off."
+            ) from error
+    return days
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -10,7 +10,7 @@ from flask import Flask
 from app import cli, db, i18n, models, web
 from app.cases import queue_views, removal_views
 from app.cases import views as cases_views
-from app.clock import Clock
+from app.clock import Clock, use_calendar
 from app.organisation import views as organisation_views
 from app.staff import views as staff_views
 from app.submissions import views as submissions_views
@@ -33,6 +33,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     """
     config = config or _from_environment()
     clock = clock or Clock(config.timezone)
+    use_calendar(config.calendar)
     app = web.QuietFlask(
         __name__,
         template_folder="../templates",

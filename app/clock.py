@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -41,17 +41,44 @@ class Clock:
         return self.local().date()
 
 
+# The operator's own days: set once at the start of a process, from `Config.calendar`.
+_own_days: dict[dt.date, bool] = {}
+
+
+def use_calendar(days: Mapping[dt.date, bool]) -> None:
+    """Let these days count as the operator says (True: offices work); they go before the library.
+
+    A year in which at least one day is given is known: its other days are Monday to Friday.
+    """
+    _own_days.clear()
+    _own_days.update(days)
+
+
 def is_working_day(day: dt.date) -> bool:
     """Whether offices of the People's Republic work on this day, make-up days included.
 
-    Source: the calendar that the State Council publishes each year, as kept by
-    `chinese_calendar`; for a year that it doesn't know, Monday to Friday, with a warning.
+    Source: the operator's file; else the calendar that the State Council publishes each year, as
+    kept by `chinese_calendar`; for a year that neither knows, Monday to Friday, with a warning.
     """
+    if day in _own_days:
+        return _own_days[day]
     try:
         return bool(chinese_calendar.is_workday(day))
     except NotImplementedError:
-        _warn_unknown_year(day.year)
+        if not knows_year(day.year):
+            _warn_unknown_year(day.year)
         return day.weekday() <= FRIDAY
+
+
+def knows_year(year: int) -> bool:
+    """Whether the holidays of a year are known, by the library or by the operator's file."""
+    if any(day.year == year for day in _own_days):
+        return True
+    try:
+        chinese_calendar.is_workday(dt.date(year, 1, 1))
+    except NotImplementedError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=64)

@@ -38,6 +38,19 @@ def test_an_unknown_year_counts_monday_to_friday_and_warns() -> None:
     assert not clock.is_working_day(D(2099, 1, 3))
 
 
+def test_the_operators_days_go_before_the_library_and_make_a_year_known() -> None:
+    assert not clock.knows_year(2098)
+    clock.use_calendar({D(2098, 1, 1): False, D(2098, 1, 4): True})
+    try:
+        assert clock.knows_year(2098)
+        assert not clock.is_working_day(D(2098, 1, 1))
+        assert clock.is_working_day(D(2098, 1, 4))  # a Saturday on which offices work
+        assert clock.is_working_day(D(2098, 1, 2))
+        assert not clock.is_working_day(D(2098, 1, 5))
+    finally:
+        clock.use_calendar({})
+
+
 @given(DAYS)
 def test_the_promised_friday_is_strictly_later_and_within_a_week(day: dt.date) -> None:
     friday = clock.first_friday_after(day)

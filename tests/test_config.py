@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import stat
 import subprocess
@@ -84,3 +85,17 @@ def test_a_command_with_a_bad_setting_ends_with_the_sentence_alone(tmp_path: Pat
     assert done.returncode != 0
     assert done.stderr.startswith("yanlu: PORT is 'x'")
     assert "Traceback" not in done.stderr
+
+
+def test_the_operators_calendar_is_read_and_its_faults_are_named_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "calendar.csv"
+    path.write_text("\ufeff# 2027\n2027-02-17,off\n2027-02-20,班\n", "utf-8")
+    read = Config.from_environ({"DATA_DIR": str(tmp_path)}).calendar
+    assert read == {dt.date(2027, 2, 17): False, dt.date(2027, 2, 20): True}
+    for bad in ("2027-02-30,off", "2027-02-17", "2027-02-17,maybe", "x,work"):
+        path.write_text(f"2027-02-16,off\n{bad}\n", "utf-8")
+        with pytest.raises(ConfigError, match="line 2"):
+            Config.from_environ({"DATA_DIR": str(tmp_path)})
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        Config.from_environ({"DATA_DIR": str(tmp_path)})

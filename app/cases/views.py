@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from functools import partial
 
@@ -16,6 +17,7 @@ from app.cases import queue as queues
 from app.cases.cursor import Cursor
 from app.cases.models import Case, DeclineReason
 from app.cases.workflow import DESK_MOVES, Move
+from app.clock import knows_year
 from app.db import reading, transaction
 from app.errors import N_, Conflict, DomainError, Invalid
 from app.i18n import sentence
@@ -77,7 +79,15 @@ def queue() -> str:
         done=number(request.args.get("done", "")),
         left=number(request.args.get("left", "")),
         reasons=list(DeclineReason),
+        unknown_year=_unknown_year(),
     )
+
+
+def _unknown_year() -> int | None:
+    """A year that terms of today run into and whose holidays nobody told."""
+    today = clock().today()
+    years = {today.year, (today + dt.timedelta(days=30)).year}
+    return next((year for year in sorted(years) if not knows_year(year)), None)
 
 
 def number(text: str) -> int | None:
