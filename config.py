@@ -1,4 +1,12 @@
-"""The settings of an instance, read from the environment and validated before anything starts."""
+"""The settings of an instance, read from the environment and validated before anything starts.
+
+DATA_DIR, DATABASE_URL, HOST, PORT, COUNTY_NAME, COUNTY_PHONE, LOG_ORIGIN, TIMEZONE; OPENING_HOUR
+and DIGEST_HOUR (0 to 23, local); MIXING_THRESHOLD (k); LIMITS (on, off); TRUSTED_PROXIES (number of
+proxies in front); PUBLIC_URL (the site's address, for links in messages); MAIL_URL and MAIL_FROM
+(smtp://user:password@host:587, TLS by STARTTLS; smtps:// for TLS at once; smtp+plain:// without,
+for a server on this machine); PRIVATE_TARGETS (on: robots may live in the county's own network).
+DATA_DIR/calendar.csv tells holidays, where it exists. Demo accounts make an instance a demo.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SECRETS_FILE = "secrets.json"
@@ -75,6 +83,19 @@ def _write_once(path: Path, content: dict[str, str]) -> None:
 
 
 @dataclass(frozen=True)
+class Mail:
+    """The mail server that digests and bulletins go out by."""
+
+    host: str
+    port: int
+    sender: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+    implicit_tls: bool = False
+    starttls: bool = True
+
+
+@dataclass(frozen=True)
 class Config:
     """Validated settings; `from_environ` says in one sentence what is wrong with a bad one."""
 
@@ -92,17 +113,15 @@ class Config:
     limits: bool = True
     trusted_proxies: int = 0
     demo: bool = False
+    public_url: str = ""
+    mail: Mail | None = field(default=None, repr=False)
+    allow_private_targets: bool = False
+    digest_hour: int = 9
     calendar: Mapping[dt.date, bool] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
-        """Build the settings from environment variables.
-
-        DATA_DIR, DATABASE_URL, HOST, PORT, COUNTY_NAME, COUNTY_PHONE, LOG_ORIGIN, TIMEZONE,
-        OPENING_HOUR (0 to 23, local), MIXING_THRESHOLD (k), LIMITS (on, off), TRUSTED_PROXIES
-        (number of proxies in front). An instance with demo accounts is a demo. `calendar` is
-        DATA_DIR/calendar.csv, where there is one. Raises ConfigError.
-        """
+        """Build the settings from the environment variables named above; raises ConfigError."""
         data_dir = Path(environ.get("DATA_DIR") or "var").absolute()
         try:
             data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -130,6 +149,10 @@ class Config:
             limits=limits,
             trusted_proxies=_number(environ, "TRUSTED_PROXIES", 0, 0, 5),
             demo=(data_dir / DEMO_ACCOUNTS).exists(),
+            public_url=_public_url(environ.get("PUBLIC_URL") or ""),
+            mail=_mail(environ.get("MAIL_URL") or "", environ.get("MAIL_FROM") or ""),
+            allow_private_targets=_switch(environ, "PRIVATE_TARGETS", default=False),
+            digest_hour=_number(environ, "DIGEST_HOUR", 9, 0, 23),
             calendar=_calendar(data_dir / CALENDAR_FILE),
         )
 
@@ -144,6 +167,40 @@ def _database_url(url: str | None, data_dir: Path) -> str:
         return url
     # The URL may hold a password: the sentence names its scheme alone.
     raise ConfigError(f"DATABASE_URL begins with {scheme!r}: use sqlite:/// or postgresql://.")
+
+
+def _public_url(raw: str) -> str:
+    parts = urlsplit(raw)
+    if raw and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query):
+        raise ConfigError("PUBLIC_URL is the site's address, as in https://yanlu.example.")
+    return raw.rstrip("/")
+
+
+def _mail(url: str, sender: str) -> Mail | None:
+    if not url:
+        return None
+    parts = urlsplit(url)
+    ports = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
+    # The URL may hold a password: the sentence doesn't repeat it.
+    if parts.scheme not in ports or not parts.hostname:
+        raise ConfigError(
+            "MAIL_URL begins with smtp://, smtps:// or smtp+plain:// and names a host."
+        )
+    if "@" not in sender or any(c in sender for c in "\r\n"):
+        raise ConfigError("MAIL_FROM is the address that mail comes from; MAIL_URL needs it.")
+    try:
+        port = parts.port or ports[parts.scheme]
+    except ValueError as error:
+        raise ConfigError("MAIL_URL names a port that is no number.") from error
+    return Mail(
+        host=parts.hostname,
+        port=port,
+        sender=sender,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        implicit_tls=parts.scheme == "smtps",
+        starttls=parts.scheme == "smtp",
+    )
 
 
 def _calendar(path: Path) -> dict[dt.date, bool]:

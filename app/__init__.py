@@ -11,6 +11,7 @@ from app import cli, db, i18n, models, web
 from app.cases import queue_views, removal_views
 from app.cases import views as cases_views
 from app.clock import Clock, use_calendar
+from app.notifications import views as notifications_views
 from app.organisation import views as organisation_views
 from app.staff import views as staff_views
 from app.submissions import views as submissions_views
@@ -53,5 +54,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     app.register_blueprint(queue_views.blueprint)
     app.register_blueprint(removal_views.blueprint)
     app.register_blueprint(staff_views.blueprint)
+    app.register_blueprint(notifications_views.public)
+    app.register_blueprint(notifications_views.desk)
     cli.init_app(app)
     return app

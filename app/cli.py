@@ -19,6 +19,7 @@ from flask import Flask
 from flask.cli import with_appcontext
 
 from app import db, demo
+from app import worker as jobs
 from app.cases import opening
 from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
@@ -66,25 +67,21 @@ def open_boxes(now: bool) -> None:
 
 def run_opening(*, now: bool = False) -> opening.Opened | None:
     """One opening in one transaction; afterwards no deleted text is left in the journal."""
-    with db.transaction() as session:
-        opened = opening.open_boxes(session, config(), clock().local(), now=now)
-    if opened is not None:
-        db.truncate_journal()
-    return opened
+    return jobs.run_opening(config(), clock(), now=now)
 
 
 @click.command("worker")
 @click.option("--once", is_flag=True, help="Do what is due now and end.")
 @with_appcontext
 def worker(once: bool) -> None:
-    """Do what is due at its hour: the daily opening."""
+    """Do what is due at its hour: the opening, the digests, what is to be sent."""
     stop = threading.Event()
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
         try:
-            run_opening()
+            jobs.run_due(config(), clock())
         except sa.exc.OperationalError as error:
             if once:
                 raise

@@ -1,6 +1,7 @@
 """Every model of every room, imported once so that migrations and tests see the whole schema."""
 
 from app.cases import models as cases
+from app.notifications import models as notifications
 from app.organisation import models as organisation
 from app.sealing import models as sealing
 from app.staff import audit
@@ -8,4 +9,13 @@ from app.staff import models as staff
 from app.submissions import models as submissions
 from app.transparency import models as transparency
 
-__all__ = ["audit", "cases", "organisation", "sealing", "staff", "submissions", "transparency"]
+__all__ = [
+    "audit",
+    "cases",
+    "notifications",
+    "organisation",
+    "sealing",
+    "staff",
+    "submissions",
+    "transparency",
+]

@@ -13,6 +13,8 @@ from app.staff.models import Role
 PUBLIC, DOORSTEP, ANY_STAFF = "public", "doorstep", frozenset[Role]()
 HOLDERS = frozenset({Role.KEEPER, Role.SUPERVISOR})
 OFFICE = frozenset({Role.OFFICE})
+OFFICES = frozenset({Role.OFFICE, Role.OPERATOR})
+EVERY_ROLE = frozenset(Role)
 
 TABLE: dict[tuple[str, str], object] = {
     ("GET", "/static/<path:filename>"): PUBLIC,
@@ -51,6 +53,17 @@ TABLE: dict[tuple[str, str], object] = {
     ("GET", "/desk/phrases"): HOLDERS,
     ("POST", "/desk/phrases"): HOLDERS,
     ("POST", "/desk/phrases/<phrase_id>/delete"): HOLDERS,
+    ("GET", "/subscribe"): PUBLIC,
+    ("POST", "/subscribe"): PUBLIC,
+    ("GET", "/subscribe/<token>"): PUBLIC,
+    ("POST", "/subscribe/<token>"): PUBLIC,
+    ("GET", "/unsubscribe/<token>"): PUBLIC,
+    ("POST", "/unsubscribe/<token>"): PUBLIC,
+    ("GET", "/desk/outbox"): EVERY_ROLE,
+    ("POST", "/desk/outbox/channels"): EVERY_ROLE,
+    ("POST", "/desk/outbox/channels/<channel_id>/test"): EVERY_ROLE,
+    ("POST", "/desk/outbox/channels/<channel_id>/delete"): EVERY_ROLE,
+    ("POST", "/desk/outbox/letters/<row_id>/<any(again,drop):step>"): OFFICES,
     ("GET", "/desk/removals"): OFFICE,
     ("POST", "/desk/removals"): OFFICE,
     ("POST", "/desk/removals/<case_id>/cancel"): OFFICE,

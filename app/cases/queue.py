@@ -105,12 +105,13 @@ def _condition(desk: Unlocked, chosen: str, today: dt.date) -> sa.ColumnElement[
     if chosen == "recourse":
         return taken
     if chosen == "overdue":
-        return own & _overdue(today)
+        return own & overdue_condition(today)
     kept = own & Case.state.in_(FILTERS[chosen])
     return kept | taken if chosen == "open" else kept
 
 
-def _overdue(today: dt.date) -> sa.ColumnElement[bool]:
+def overdue_condition(today: dt.date) -> sa.ColumnElement[bool]:
+    """What is overdue today, as a condition on cases: from dates and calendar, nothing stored."""
     late = []
     for state in terms.OPEN_STATES:
         for restarts in (0, 1):

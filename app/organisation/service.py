@@ -81,6 +81,12 @@ def superior(session: Session, unit_id: str) -> Branch | None:
     return _branch(found) if found else None
 
 
+def names(session: Session, unit_ids: Iterable[str]) -> dict[str, str]:
+    """The names of these units."""
+    rows = session.execute(sa.select(Unit.id, Unit.name).where(Unit.id.in_(list(unit_ids))))
+    return {unit_id: name for unit_id, name in rows}  # noqa: C416
+
+
 def siblings(session: Session, unit_id: str) -> list[Branch]:
     """The other units below the same unit, at most fifty."""
     unit = session.get_one(Unit, unit_id)

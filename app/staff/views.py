@@ -30,6 +30,7 @@ NAVIGATION = (
     (N_("办件"), "cases.queue"),
     (N_("常用语"), "worklist.phrase_list"),
     (N_("依法移除"), "removals.index"),
+    (N_("通知"), "notifications.index"),
 )
 
 

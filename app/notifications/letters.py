@@ -1,0 +1,57 @@
+"""What a message says: of one shape for each kind, numbers and links alone; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.errors import N_
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message in words: a subject line, and paragraphs whose named parts are filled in."""
+
+    subject: str
+    lines: tuple[str, ...]
+
+
+# Padded numbers keep every digest of a unit at one size, an empty day's too (threat: its length
+# on the wire tells that something came).
+LETTERS: Mapping[str, Letter] = {
+    "digest": Letter(
+        N_("言路：%(unit)s 今天的办件"),
+        (
+            N_("等着受理：%(waiting)4d 件"),
+            N_("正在办：　%(working)4d 件"),
+            N_("已经逾期：%(overdue)4d 件"),
+            N_("请到工作台办理：%(link)s"),
+        ),
+    ),
+    "test": Letter(
+        N_("言路：试发一封"),
+        (N_("收到这一封，说明“%(name)s”这条通知渠道是通的。"),),
+    ),
+    "confirm": Letter(
+        N_("言路：请确认订阅"),
+        (
+            N_("有人用这个邮箱订阅了%(county)s的通报。是您本人，请点开下面的地址确认："),
+            N_("%(link)s"),
+            N_("不是您，不用理会：不确认就不会再发。"),
+        ),
+    ),
+    "bulletin": Letter(
+        N_("言路：%(county)s有新的通报"),
+        (
+            N_("%(title)s"),
+            N_("全文：%(link)s"),
+            N_("不想再收，点这里退订：%(unsubscribe)s"),
+        ),
+    ),
+}
+
+
+def written(kind: str, values: Mapping[str, str | int]) -> tuple[str, str]:
+    """Subject and text of a message; raises KeyError for a kind that isn't known."""
+    letter = LETTERS[kind]
+    return letter.subject % values, "\n".join(line % values for line in letter.lines) + "\n"

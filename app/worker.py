@@ -1,0 +1,77 @@
+"""What the worker does when it is due: each job in transactions of its own, safe to run twice."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from app import db
+from app.cases import opening
+from app.clock import Clock
+from app.notifications import channels, digest, letters, outbox
+from app.notifications import service as notifications
+from app.notifications.channels import DeliveryError, Parcel, Post
+from config import Config
+
+MOST_AT_ONCE = 500
+
+
+def run_opening(config: Config, clock: Clock, *, now: bool = False) -> opening.Opened | None:
+    """One opening in one transaction; afterwards no deleted text is left in the journal."""
+    with db.transaction() as session:
+        opened = opening.open_boxes(session, config, clock.local(), now=now)
+    if opened is not None:
+        db.truncate_journal()
+    return opened
+
+
+def put_digests(config: Config, clock: Clock) -> None:
+    """The day's digest to every channel, from its hour on; once a day whatever happens."""
+    local = clock.local()
+    if local.hour < config.digest_hour:
+        return
+    link = f"{config.public_url}/desk/queue" if config.public_url else "/desk/queue"
+    with db.transaction() as session:
+        waiting = partial(digest.waiting_of, session, today=local.date())
+        notifications.put_digests(session, clock.now(), local.date(), link, waiting)
+        notifications.forget_unconfirmed(session, local.date())
+        outbox.purge(session, clock.now())
+
+
+def deliver(config: Config, clock: Clock) -> int:
+    """Send what is due; returns how many arrived.
+
+    A message is claimed, sent outside any transaction, and marked. Killed in between, it is sent
+    again once its lease has passed, under the same id.
+    """
+    arrived = 0
+    for _ in range(MOST_AT_ONCE):
+        with db.transaction() as session:
+            found = notifications.next_addressed(
+                session, config.secrets.instance_secret, clock.now()
+            )
+        if found is None:
+            break
+        arrived += _deliver_one(config, clock, found)
+    return arrived
+
+
+def _deliver_one(config: Config, clock: Clock, found: notifications.Addressed) -> bool:
+    subject, text = letters.written(found.kind, found.values)
+    parcel = Parcel(found.key, subject, text, str(found.values.get("unsubscribe", "")))
+    post = Post(config.mail, clock.now(), config.allow_private_targets)
+    try:
+        channels.deliver(post, found.channel, found.target, parcel)
+    except DeliveryError as error:
+        with db.transaction() as session:
+            outbox.failed(session, found.row_id, error.reason, clock.now(), final=error.final)
+        return False
+    with db.transaction() as session:
+        outbox.sent(session, found.row_id)
+    return True
+
+
+def run_due(config: Config, clock: Clock) -> None:
+    """Everything that is due now."""
+    run_opening(config, clock)
+    put_digests(config, clock)
+    deliver(config, clock)
