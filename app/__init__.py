@@ -12,6 +12,7 @@ from app.cases import queue_views, removal_views
 from app.cases import views as cases_views
 from app.clock import Clock, use_calendar
 from app.notifications import views as notifications_views
+from app.organisation import unit_views
 from app.organisation import views as organisation_views
 from app.staff import views as staff_views
 from app.submissions import views as submissions_views
@@ -48,6 +49,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     i18n.init_app(app)
     web.init_app(app, config, clock)
     app.register_blueprint(organisation_views.blueprint)
+    app.register_blueprint(unit_views.blueprint)
     app.register_blueprint(submissions_views.blueprint)
     app.register_blueprint(cases_views.public)
     app.register_blueprint(cases_views.desk)

@@ -21,8 +21,11 @@ from flask.cli import with_appcontext
 from app import db, demo
 from app import worker as jobs
 from app.cases import opening
+from app.i18n import gettext
+from app.organisation import exporting, importing, sheets
 from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
+from app.staff import keepers
 from app.web import clock, config
 from config import Config
 
@@ -89,6 +92,46 @@ def worker(once: bool) -> None:
         if once:
             return
         stop.wait(WORKER_PAUSE)
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@with_appcontext
+def bring_in(file: Path) -> None:
+    """Bring units, members and staff in from an XLSX or CSV file; all of it or nothing.
+
+    Faults go to stderr as `sheet:row:column: sentence`, the exit code is 2.
+    """
+    try:
+        book = sheets.read_book(file.name, file.read_bytes())
+        with db.transaction() as session:
+            done = importing.bring_in(session, book, clock().today(), _show_progress)
+    except sheets.SheetError as error:
+        for fault in error.faults:
+            where = f"{fault.sheet or file.name}:{fault.row or ''}:{fault.column}"
+            click.echo(f"{where}: {fault.filled(gettext(fault.message))}", err=True)
+        sys.exit(2)
+    click.echo(
+        f"units: {done.units_added} added, {done.units_changed} changed;"
+        f" members: {done.members_added} added, {done.members_changed} changed"
+    )
+
+
+def _show_progress(what: str, count: int, total: int) -> None:
+    if count == total or count % 200 == 0:
+        end = "\n" if count == total else "\r"
+        click.echo(f"{what} {count}/{total}{end}", err=True, nl=False)
+
+
+@click.command("export")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@with_appcontext
+def export(file: Path) -> None:
+    """Write the county to an XLSX file, such that importing it again changes nothing."""
+    with db.reading() as session:
+        raw = exporting.export(session, keepers.assignments(session))
+    file.write_bytes(raw)
+    click.echo(f"written to {file}")
 
 
 @click.command("serve")
@@ -166,5 +209,5 @@ def _answers(address: str) -> bool:
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask --app app`."""
-    for command in (init, make_demo, serve, worker, open_boxes):
+    for command in (init, make_demo, serve, worker, open_boxes, bring_in, export):
         app.cli.add_command(command)

@@ -26,7 +26,8 @@ class Unit(Base):
 
     `group_id` names the supervision group that watches it and everything below it. A group is a
     node of its own with a box of its own; the group named by a group reviews what that one decided
-    on what was dropped into its own box.
+    on what was dropped into its own box. A closed unit keeps its slug, its cases and its answers;
+    `merged_into` names where it went. `search_key` holds its pinyin, for finding it by initials.
     """
 
     __tablename__ = "unit"
@@ -39,12 +40,41 @@ class Unit(Base):
         sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True
     )
     phone: Mapped[str] = mapped_column(sa.String(40), default="")
+    closed_on: Mapped[dt.date | None]
+    merged_into: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True
+    )
+    search_key: Mapped[str] = mapped_column(sa.Text, default="")
     group_id: Mapped[str | None] = mapped_column(
         sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True
     )
 
     parent: Mapped[Unit | None] = relationship(remote_side=[id], foreign_keys=[parent_id])
     box: Mapped[Box | None] = relationship(back_populates="unit")
+
+
+class UnitChange(StrEnum):
+    """What happened to a unit."""
+
+    ADDED = "added"
+    RENAMED = "renamed"
+    MOVED = "moved"
+    MERGED = "merged"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+
+
+class UnitEvent(Base):
+    """A change of the tree that a later reader must be able to follow; values as they were."""
+
+    __tablename__ = "unit_event"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    unit_id: Mapped[str] = mapped_column(sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True)
+    change: Mapped[UnitChange] = mapped_column(enum_type(UnitChange, "change"))
+    changed_on: Mapped[dt.date]
+    before: Mapped[str] = mapped_column(sa.String(120), default="")
+    after: Mapped[str] = mapped_column(sa.String(120), default="")
 
 
 class Box(Base):

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
 from app.errors import N_, NotFound
-from app.organisation.models import Box, Unit, UnitKind
+from app.organisation.models import Box, Member, Unit, UnitKind
+from app.organisation.pinyin import search_key
 
 MOST_RESULTS = 20
 
@@ -26,6 +27,8 @@ class Branch:
     box_id: str | None
     second_eyes: bool = False
     is_group: bool = False
+    closed: bool = False
+    merged_into: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ def _branch(unit: Unit) -> Branch:
         box_id=unit.box.id if unit.box else None,
         second_eyes=unit.box.second_eyes if unit.box else False,
         is_group=unit.kind is UnitKind.GROUP,
+        closed=unit.closed_on is not None,
+        merged_into=unit.merged_into,
     )
 
 
@@ -81,6 +86,30 @@ def superior(session: Session, unit_id: str) -> Branch | None:
     return _branch(found) if found else None
 
 
+def unit_of(session: Session, unit_id: str) -> Branch | None:
+    """The unit with this id, closed ones too."""
+    found = session.scalar(_query().where(Unit.id == unit_id))
+    return _branch(found) if found else None
+
+
+def below(session: Session, unit_id: str) -> list[Branch]:
+    """The units that hang below one, without closed ones."""
+    query = _query().where(Unit.parent_id == unit_id, Unit.closed_on.is_(None))
+    return [_branch(found) for found in session.scalars(query.order_by(Unit.name))]
+
+
+def groups(session: Session) -> list[Branch]:
+    """The supervision groups."""
+    query = _query().where(Unit.kind == UnitKind.GROUP, Unit.closed_on.is_(None))
+    return [_branch(found) for found in session.scalars(query.order_by(Unit.name))]
+
+
+def member_count(session: Session, unit_id: str) -> int:
+    """How many members a branch's roll has."""
+    query = sa.select(sa.func.count()).where(Member.unit_id == unit_id, Member.left_on.is_(None))
+    return session.scalar(query) or 0
+
+
 def names(session: Session, unit_ids: Iterable[str]) -> dict[str, str]:
     """The names of these units."""
     rows = session.execute(sa.select(Unit.id, Unit.name).where(Unit.id.in_(list(unit_ids))))
@@ -107,19 +136,21 @@ def named(session: Session, typed: str) -> Branch | None:
 
 
 def search(session: Session, typed: str) -> list[Branch]:
-    """Branches with a box whose name, or whose unit's name, holds every word typed."""
-    words = typed.split()[:5]
+    """Branches with a box in whose name, or whose unit's name, every word typed stands.
+
+    A word of Latin letters is looked for in their pinyin too, whole or by initials.
+    """
+    words = typed.casefold().split()[:5]
     if not words:
         return []
     parent = sa.orm.aliased(Unit)
     query = _query().join(Unit.box).outerjoin(parent, Unit.parent_id == parent.id)
+    query = query.where(Unit.closed_on.is_(None))
     for word in words:
-        query = query.where(
-            sa.or_(
-                Unit.name.icontains(word, autoescape=True),
-                parent.name.icontains(word, autoescape=True),
-            )
-        )
+        places = [Unit.name, parent.name]
+        if word.isascii() and word.isalnum():
+            places += [Unit.search_key, parent.search_key]
+        query = query.where(sa.or_(*(p.icontains(word, autoescape=True) for p in places)))
     return [
         _branch(unit) for unit in session.scalars(query.order_by(Unit.name).limit(MOST_RESULTS))
     ]
@@ -127,7 +158,7 @@ def search(session: Session, typed: str) -> list[Branch]:
 
 def tree(session: Session) -> tuple[TreeNode, ...]:
     """The whole tree without the supervision groups; one query."""
-    query = sa.select(Unit).where(Unit.kind != UnitKind.GROUP)
+    query = sa.select(Unit).where(Unit.kind != UnitKind.GROUP, Unit.closed_on.is_(None))
     units = session.scalars(query.options(joinedload(Unit.box)).order_by(Unit.name))
     below: dict[str | None, list[Unit]] = {}
     for unit in units:
@@ -160,6 +191,7 @@ def add_unit(
         parent=parent,
         phone=phone,
         group_id=group.id if group else None,
+        search_key=search_key(name),
     )
     session.add(unit)
     session.flush()

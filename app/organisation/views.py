@@ -16,11 +16,16 @@ from app.sealing import service as sealing
 blueprint = Blueprint("organisation", __name__)
 
 
+# Below so many members the form says how thin the crowd is.
+THIN = 10
+
+
 @dataclass(frozen=True)
 class BranchCard:
     """A branch and whether somebody keeps its box.
 
     `superior_box_id`: the box of the supervision group above, None while nobody keeps that one.
+    `crowd`: how many members a small branch has, None from THIN on and where no roll is kept.
     """
 
     name: str
@@ -30,17 +35,30 @@ class BranchCard:
     open: bool
     superior_name: str = ""
     superior_box_id: str | None = None
+    crowd: int | None = None
+    closed: bool = False
+    merged_slug: str = ""
+    merged_name: str = ""
 
 
 def cards(session: Session, branches: Sequence[service.Branch]) -> list[BranchCard]:
     """Branches as cards; one query for all boxes."""
     kept = sealing.open_boxes(session, [b.box_id for b in branches if b.box_id])
-    return [BranchCard(b.name, b.path, b.slug, b.phone, b.box_id in kept) for b in branches]
+    return [
+        BranchCard(
+            b.name, b.path, b.slug, b.phone, b.box_id in kept and not b.closed, closed=b.closed
+        )
+        for b in branches
+    ]
 
 
 def box_card(session: Session, branch: service.Branch) -> BranchCard:
-    """A branch's card with the wider box above it, for the form."""
+    """A branch's card with its crowd, where it went, and the wider box above it."""
     card = cards(session, [branch])[0]
+    if branch.merged_into and (into := service.unit_of(session, branch.merged_into)):
+        card = replace(card, merged_slug=into.slug, merged_name=into.name)
+    members = service.member_count(session, branch.id)
+    card = replace(card, crowd=members if 0 < members < THIN else None)
     group = service.superior(session, branch.id)
     if group is None or group.box_id not in sealing.open_boxes(session, [group.box_id or ""]):
         return card
@@ -69,11 +87,13 @@ def units() -> str:
 
 @blueprint.get("/units/<slug>")
 def branch(slug: str) -> str:
-    """A branch's page: its box and its answers."""
+    """A branch's page: its box and its answers; a unit's: its branches."""
     with reading() as session:
         found = service.branch(session, slug)
         return render_template(
             "organisation/branch.html",
-            branch=cards(session, [found])[0],
+            branch=box_card(session, found),
+            has_box=found.box_id is not None,
+            below=cards(session, service.below(session, found.id)),
             answers=answers.newest(session, 10, box_id=found.box_id) if found.box_id else [],
         )

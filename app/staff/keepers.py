@@ -294,3 +294,14 @@ def ever_held(session: Session, staff_id: str, box_id: str) -> bool:
             )
         )
     )
+
+
+def assignments(session: Session) -> list[tuple[str, str, str]]:
+    """Every role as username, role, unit's slug (empty: the county); in a steady order."""
+    rows = session.execute(
+        sa.select(Staff.username, RoleAssignment.role, Unit.slug)
+        .join(RoleAssignment, RoleAssignment.staff_id == Staff.id)
+        .outerjoin(Unit, Unit.id == RoleAssignment.unit_id)
+        .order_by(Staff.username, RoleAssignment.role, Unit.slug)
+    )
+    return [(username, str(role), slug or "") for username, role, slug in rows]

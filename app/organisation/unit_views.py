@@ -1,0 +1,206 @@
+"""The tree at the desk: finding, adding, renaming, moving, merging, closing, import, export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from app.db import reading, transaction
+from app.errors import N_, Conflict, Invalid
+from app.i18n import gettext, sentence
+from app.organisation import exporting, importing, service, sheets, tree
+from app.organisation.models import Unit, UnitKind
+from app.sealing import service as sealing
+from app.staff import audit, guard, keepers
+from app.staff.models import Role
+from app.text import clean, printable
+from app.web import clock
+
+blueprint = Blueprint("units", __name__, url_prefix="/desk/units")
+
+WHO = (Role.OFFICE, Role.OPERATOR)
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@blueprint.get("")
+@guard.desk(*WHO)
+def index() -> str:
+    """The whole tree, or what a search finds."""
+    q = request.args.get("q", "").strip()[:100]
+    with reading() as session:
+        return render_template(
+            "organisation/desk_units.html",
+            q=q,
+            results=service.search(session, q) if q else None,
+            tree=service.tree(session),
+            groups=service.groups(session),
+        )
+
+
+@blueprint.get("/<slug>")
+@guard.desk(*WHO)
+def show(slug: str) -> str:
+    """One unit: its data, what hangs below, its history, what can be done."""
+    return _page(slug)
+
+
+def _page(slug: str, alert: str | None = None) -> str:
+    with reading() as session:
+        unit = tree.unit(session, slug)
+        return render_template(
+            "organisation/desk_unit.html",
+            unit=unit,
+            box=unit.box,
+            kept=bool(unit.box and sealing.open_boxes(session, [unit.box.id])),
+            parent=unit.parent,
+            below=service.below(session, unit.id),
+            history=tree.history(session, unit.id),
+            groups=service.groups(session),
+            kinds=[kind for kind, above in tree.BELOW.items() if unit.kind in above],
+            members=service.member_count(session, unit.id),
+            alert=alert,
+            typed={name: printable(value) for name, value in request.form.items()},
+        )
+
+
+def _change(slug: str, action: str, change: Callable[[Session, Unit], str]) -> ResponseReturnValue:
+    """One change of one unit, audited; refused, its page comes back with the sentence."""
+    try:
+        with transaction() as session:
+            unit = tree.unit(session, slug)
+            leads_to = change(session, unit)
+            staff_id = guard.current().staff_id
+            audit.record(session, clock().now(), staff_id, f"unit_{action}", unit.id)
+    except (Invalid, Conflict) as error:
+        return _page(slug, sentence(error)), 409 if isinstance(error, Conflict) else 422
+    return redirect(url_for("units.show", slug=leads_to), 303)
+
+
+def _field(name: str, at_most: int = 120) -> str:
+    return clean(request.form.get(name, ""), field=name, at_most=at_most)
+
+
+@blueprint.post("/<slug>/add")
+@guard.desk(*WHO)
+def add(slug: str) -> ResponseReturnValue:
+    """Hang a new unit below this one."""
+
+    def change(session: Session, unit: Unit) -> str:
+        try:
+            kind = UnitKind(request.form.get("kind", ""))
+        except ValueError:
+            raise Invalid(N_("还没有选类别，没有改动。请选一种。"), field="kind") from None
+        new = tree.add(
+            session,
+            slug=_field("slug", 64),
+            name=_field("name"),
+            kind=kind,
+            parent=unit,
+            today=clock().today(),
+            phone=_field("phone", tree.MAX_PHONE),
+        )
+        return new.slug
+
+    return _change(slug, "add", change)
+
+
+@blueprint.post("/<slug>/<any(rename,move,merge,close,reopen,policy):step>")
+@guard.desk(*WHO)
+def change(slug: str, step: str) -> ResponseReturnValue:
+    """Rename, move, merge, close, reopen, or set the policy."""
+    return _change(slug, step, _STEPS[step])
+
+
+def _rename(session: Session, unit: Unit) -> str:
+    phone = _field("phone", tree.MAX_PHONE)
+    tree.rename(session, unit, _field("name"), phone, clock().today())
+    return unit.slug
+
+
+def _other(session: Session, field: str) -> Unit:
+    found = service.named(session, _field(field))
+    if found is None:
+        raise Invalid(N_("没有找到这个单位，没有改动。请写全称或标识。"), field=field)
+    return tree.unit(session, found.slug)
+
+
+def _move(session: Session, unit: Unit) -> str:
+    tree.move(session, unit, _other(session, "parent"), clock().today())
+    return unit.slug
+
+
+def _merge(session: Session, unit: Unit) -> str:
+    tree.merge(session, unit, _other(session, "into"), clock().today())
+    return unit.slug
+
+
+def _close(session: Session, unit: Unit) -> str:
+    tree.close(session, unit, clock().today())
+    return unit.slug
+
+
+def _reopen(session: Session, unit: Unit) -> str:
+    tree.reopen(session, unit, clock().today())
+    return unit.slug
+
+
+def _policy(session: Session, unit: Unit) -> str:
+    group = _other(session, "group") if request.form.get("group") else None
+    eyes = request.form.get("second_eyes") == "yes"
+    tree.set_policy(session, unit, second_eyes=eyes, group=group)
+    return unit.slug
+
+
+_STEPS = {
+    "rename": _rename,
+    "move": _move,
+    "merge": _merge,
+    "close": _close,
+    "reopen": _reopen,
+    "policy": _policy,
+}
+
+
+# --- spreadsheets ---------------------------------------------------------------------------------
+
+
+@blueprint.route("/import", methods=["GET", "POST"])
+@guard.desk(*WHO)
+def bring_in() -> ResponseReturnValue:
+    """Bring a spreadsheet in: all of it, or a list of every fault and nothing."""
+    if request.method in guard.SAFE_METHODS:
+        return _import_page()
+    file = request.files.get("file")
+    try:
+        if file is None or not file.filename:
+            raise sheets.fault("", N_("还没有选文件，什么都没有导入。"))
+        book = sheets.read_book(file.filename, file.read(sheets.MOST_BYTES + 1))
+        with transaction() as session:
+            done = importing.bring_in(session, book, clock().today())
+            audit.record(session, clock().now(), guard.current().staff_id, "import")
+    except sheets.SheetError as error:
+        return _import_page(error.faults), 422
+    return _import_page(done=done)
+
+
+def _import_page(
+    faults: list[sheets.Fault] | None = None, done: importing.Imported | None = None
+) -> str:
+    shown = [(f, f.filled(gettext(f.message))) for f in faults or []]
+    return render_template(
+        "organisation/import.html", faults=shown, done=done, most=sheets.MOST_FAULTS
+    )
+
+
+@blueprint.get("/export")
+@guard.desk(*WHO)
+def export() -> ResponseReturnValue:
+    """The county as a spreadsheet."""
+    with reading() as session:
+        raw = exporting.export(session, keepers.assignments(session))
+    response = Response(raw, mimetype=XLSX)
+    response.headers["Content-Disposition"] = 'attachment; filename="county.xlsx"'
+    return response
