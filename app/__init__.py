@@ -11,6 +11,13 @@ from app import cli, db, i18n, models, web
 from app.cases import views as cases_views
 from app.clock import Clock
 from app.organisation import views as organisation_views
+from app.staff import (
+    account_views,
+    audit_views,
+    enrolment_views,
+    recovery_views,
+    roster_views,
+)
 from app.staff import views as staff_views
 from app.submissions import views as submissions_views
 from config import Config, ConfigError
@@ -48,6 +55,14 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     app.register_blueprint(submissions_views.blueprint)
     app.register_blueprint(cases_views.public)
     app.register_blueprint(cases_views.desk)
-    app.register_blueprint(staff_views.blueprint)
+    for room in (
+        staff_views,
+        enrolment_views,
+        account_views,
+        roster_views,
+        recovery_views,
+        audit_views,
+    ):
+        app.register_blueprint(room.blueprint)
     cli.init_app(app)
     return app

@@ -1,4 +1,4 @@
-"""The commands: init, demo, serve, worker, open-boxes."""
+"""The commands: init, demo, invite, start-anew, serve, worker, open-boxes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import sqlalchemy as sa
@@ -20,8 +21,12 @@ from flask.cli import with_appcontext
 
 from app import db, demo
 from app.cases import opening
+from app.errors import DomainError
+from app.organisation import service as organisation
 from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
+from app.staff import invitations, succession
+from app.staff.models import Role
 from app.web import clock, config
 from config import Config
 
@@ -73,11 +78,66 @@ def run_opening(*, now: bool = False) -> opening.Opened | None:
     return opened
 
 
+def run_rotation() -> int:
+    """A new pair for the boxes whose pair is a year old; returns how many got one."""
+    today = clock().today()
+    with db.reading() as session:
+        if not succession.due(session, today):
+            return 0  # the worker asks often: no write lock for nothing
+    with db.transaction() as session:
+        return succession.rotate_due(session, clock().now(), today)
+
+
+@click.command("invite")
+@click.argument("username")
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@click.argument("unit_slug", required=False)
+@with_appcontext
+def invite(username: str, role: str, unit_slug: str | None) -> None:
+    """Print the link by which somebody makes their account; it works once within 7 days."""
+    settings = config()
+    try:
+        with db.transaction() as session:
+            unit = organisation.branch(session, unit_slug) if unit_slug else None
+            token = invitations.invite(
+                session,
+                username=username,
+                role=Role(role),
+                unit_id=unit.id if unit else None,
+                now=clock().now(),
+                invited_by=None,
+                instance_secret=settings.secrets.instance_secret,
+            )
+    except DomainError as error:
+        _refuse(error)
+    click.echo(f"{_address(settings)}/desk/invitation/{token}")
+    click.echo("in front of it stands this machine's address: put your public one there", err=True)
+
+
+@click.command("start-anew")
+@click.argument("unit_slug")
+@with_appcontext
+def start_anew(unit_slug: str) -> None:
+    """Give a box whose keys nobody holds any more a new pair; its old texts stay shut for good."""
+    try:
+        with db.transaction() as session:
+            box_id = organisation.branch(session, unit_slug).box_id or ""
+            succession.start_anew(session, box_id, clock().now(), clock().today())
+    except DomainError as error:
+        _refuse(error)
+    click.echo(f"the box of {unit_slug} has a new key")
+
+
+def _refuse(error: DomainError) -> NoReturn:
+    click.echo(error.message % error.values if error.values else error.message, err=True)
+    sys.exit(2)
+
+
 @click.command("worker")
 @click.option("--once", is_flag=True, help="Do what is due now and end.")
 @with_appcontext
 def worker(once: bool) -> None:
-    """Do what is due at its hour: the daily opening."""
+    """Do what is due at its hour: the daily opening, the yearly keys."""
     stop = threading.Event()
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,6 +145,7 @@ def worker(once: bool) -> None:
     while not stop.is_set():
         try:
             run_opening()
+            run_rotation()
         except sa.exc.OperationalError as error:
             if once:
                 raise
@@ -135,8 +196,7 @@ def _watch(processes: list[subprocess.Popen[bytes]], config: Config) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    address = f"http://{host}:{config.port}"
+    address = _address(config)
     announced = False
     while not stop.is_set() and all(process.poll() is None for process in processes):
         if not announced and _answers(address):
@@ -159,6 +219,11 @@ def _watch(processes: list[subprocess.Popen[bytes]], config: Config) -> int:
     return 1 if failed else 0
 
 
+def _address(config: Config) -> str:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"http://{host}:{config.port}"
+
+
 def _answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(f"{address}/healthz", timeout=2) as answer:  # noqa: S310
@@ -169,5 +234,5 @@ def _answers(address: str) -> bool:
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask --app app`."""
-    for command in (init, make_demo, serve, worker, open_boxes):
+    for command in (init, make_demo, invite, start_anew, serve, worker, open_boxes):
         app.cli.add_command(command)
