@@ -194,13 +194,12 @@ def unsealed(
     """What one tap of a keeper would seal: each recovery key with a pair it doesn't have yet."""
     own = set(session.scalars(sa.select(BoxKey.id).where(BoxKey.box_id == box_id))) & set(box_keys)
     keys = covering(session, box_id)
-    sealed = set(
-        session.execute(
-            sa.select(RecoveryGrant.recovery_key_id, RecoveryGrant.box_key_id).where(
-                RecoveryGrant.box_key_id.in_(own)
-            )
-        ).tuples()
+    rows = session.execute(
+        sa.select(RecoveryGrant.recovery_key_id, RecoveryGrant.box_key_id).where(
+            RecoveryGrant.box_key_id.in_(own)
+        )
     )
+    sealed = {(key_id, own_id) for key_id, own_id in rows}
     return [(key, own_id) for key in keys for own_id in own if (key.id, own_id) not in sealed]
 
 

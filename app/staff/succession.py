@@ -165,8 +165,7 @@ def take_away(
     their sessions end. Raises Conflict when a key would be left with nobody, or the county
     without an office account.
     """
-    found = _locked_assignment(session, assignment_id)
-    rights.require_appoint(session, actor, found.role, found.unit_id)
+    found = _locked_assignment(session, actor, assignment_id)
     box_id = session.scalar(sa.select(Box.id).where(Box.unit_id == found.unit_id))
     if box_id is not None and found.role in HOLDING_ROLES:
         locked_box(session, box_id)
@@ -180,7 +179,7 @@ def take_away(
     audit.record(session, now, actor.staff_id, "take_away", staff_id, detail)
 
 
-def _locked_assignment(session: Session, assignment_id: str) -> RoleAssignment:
+def _locked_assignment(session: Session, actor: Actor, assignment_id: str) -> RoleAssignment:
     # All office accounts at once and in order: two of them can't take each other away.
     offices = session.scalars(
         sa.select(RoleAssignment.id)
@@ -193,6 +192,7 @@ def _locked_assignment(session: Session, assignment_id: str) -> RoleAssignment:
     )
     if found is None:
         raise NotFound(N_("这项职责已经不在了，可能同事刚刚撤过。"))
+    rights.require_appoint(session, actor, found.role, found.unit_id)
     if set(offices) == {found.id}:
         raise Conflict(N_("这是县里最后一个管理员，撤了就没人管账号了。请先邀请另一位管理员。"))
     return found
