@@ -125,7 +125,7 @@ class Walker:
             return own.csrf_token if own else ""
 
     def press(
-        self, sheet: Sheet, label: str, within: Element | None = None, **fields: str
+        self, sheet: Sheet, label: str, within: Element | None = None, /, **fields: str
     ) -> Sheet:
         """Press a button of a page, its fields filled in; follows a 303."""
         address, hidden = sheet.button(label, within)
