@@ -124,7 +124,7 @@ def _lines(session: Session, rows: list[AuditRow]) -> list[Line]:
             who=names.get(row.staff_id or "", row.staff_id or "—"),
             action=gettext(ACTIONS[row.action]) if row.action in ACTIONS else row.action,
             about=names.get(row.subject, row.subject[:8]) if row.subject != row.staff_id else "",
-            detail=" ".join(_word(word, names) for word in row.detail.split()),
+            detail=" ".join(_word(word, names, row.action) for word in row.detail.split()),
         )
         for row in rows
     ]
@@ -137,9 +137,11 @@ def _names(session: Session, ids: set[str]) -> dict[str, str]:
     return {key: name for query in (people, units, boxes) for key, name in session.execute(query)}
 
 
-def _word(word: str, names: dict[str, str]) -> str:
+def _word(word: str, names: dict[str, str], action: str) -> str:
     if word in DETAILS:
         return gettext(DETAILS[word])
     if word == "box":
         return ""
-    return names.get(word, word[:8] if len(word) == 32 else word)
+    # Whoever checks the public log needs the whole of a use's 16 bytes; of other ids the beginning.
+    whole = action in ("recover", "start_anew") or len(word) != 32
+    return names.get(word, word if whole else word[:8])

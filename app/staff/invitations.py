@@ -83,7 +83,7 @@ def invite(
     keepers.require_free(session, name)
     invitation = Invitation(username=name, role=role, unit_id=unit_id, staff_id=None)
     _put(session, invitation, now, invited_by)
-    audit.record(session, now, invited_by, "invite", invitation.id, role.value)
+    audit.record(session, now, invited_by, "invite", unit_id or "", f"{role.value} {invitation.id}")
     return token_of(invitation, instance_secret)
 
 

@@ -243,28 +243,29 @@ def rotate(session: Session, actor: Actor, box_id: str, now: dt.datetime, today:
 
 
 def due(session: Session, today: dt.date) -> list[str]:
-    """The boxes whose pair is a year old."""
-    return list(
-        session.scalars(
-            sa.select(BoxKey.box_id)
-            .where(BoxKey.retired_on.is_(None), BoxKey.created_on <= today - PAIR_LIFETIME)
-            .order_by(BoxKey.box_id)
-        )
-    )
+    """The boxes whose pair is a year old and in somebody's hands."""
+    old = session.execute(
+        sa.select(Box.id, Box.unit_id, BoxKey.id)
+        .join(BoxKey, BoxKey.box_id == Box.id)
+        .where(BoxKey.retired_on.is_(None), BoxKey.created_on <= today - PAIR_LIFETIME)
+        .order_by(Box.id)
+    ).all()
+    return [box_id for box_id, unit_id, key_id in old if holders(session, unit_id, key_id)]
 
 
-def rotate_due(session: Session, now: dt.datetime, today: dt.date) -> int:
-    """The worker's yearly run: a new pair for each box whose pair is a year old; returns how many.
+def rotate_yearly(session: Session, box_id: str, now: dt.datetime, today: dt.date) -> bool:
+    """The worker's yearly pair for a box that is `due`; False when somebody was faster.
 
     Only those who hold the present pair get the next one, not whoever was appointed meanwhile.
     The private half is in the worker's memory while it is sealed to them, and nowhere after.
     """
-    rotated = 0
-    for box_id in due(session, today):
-        box = locked_box(session, box_id)
-        if _rotate(session, box, today):
-            audit.record(session, now, None, "rotate", box_id)
-            rotated += 1
+    box = locked_box(session, box_id)
+    current = current_box_key(session, box_id)
+    if current is None or current.created_on > today - PAIR_LIFETIME:
+        return False
+    rotated = _rotate(session, box, today)
+    if rotated:
+        audit.record(session, now, None, "rotate", box_id)
     return rotated
 
 

@@ -329,6 +329,17 @@ def test_a_pair_of_a_year_is_renewed_by_the_worker_and_old_texts_stay_readable(
     assert retired.retired_on == current.created_on
 
 
+def test_two_workers_make_one_yearly_pair(county: County, pair: tuple[str, Walker, Walker]) -> None:
+    box, _, _ = pair
+    now = county.hand.now + dt.timedelta(days=366)
+    made = []
+    for _ in range(2):  # both have found the box due before either renewed it
+        with county.app.app_context(), transaction() as session:
+            made.append(succession.rotate_yearly(session, box, now, now.date()))
+    assert made == [True, False]
+    assert len(county.box_keys(box)) == 2
+
+
 def test_the_worker_runs_the_yearly_keys(county: County, pair: tuple[str, Walker, Walker]) -> None:
     county.hand.now += dt.timedelta(days=366)
     result = county.app.test_cli_runner().invoke(cli.worker, ["--once"])
