@@ -14,6 +14,13 @@ from app.clock import Clock, use_calendar
 from app.notifications import views as notifications_views
 from app.organisation import unit_views
 from app.organisation import views as organisation_views
+from app.staff import (
+    account_views,
+    audit_views,
+    enrolment_views,
+    recovery_views,
+    roster_views,
+)
 from app.staff import views as staff_views
 from app.submissions import views as submissions_views
 from config import Config, ConfigError
@@ -55,8 +62,16 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     app.register_blueprint(cases_views.desk)
     app.register_blueprint(queue_views.blueprint)
     app.register_blueprint(removal_views.blueprint)
-    app.register_blueprint(staff_views.blueprint)
     app.register_blueprint(notifications_views.public)
     app.register_blueprint(notifications_views.desk)
+    for room in (
+        staff_views,
+        enrolment_views,
+        account_views,
+        roster_views,
+        recovery_views,
+        audit_views,
+    ):
+        app.register_blueprint(room.blueprint)
     cli.init_app(app)
     return app

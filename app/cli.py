@@ -1,4 +1,4 @@
-"""The commands: init, demo, serve, worker, open-boxes."""
+"""The commands: init, demo, invite, start-anew, serve, worker, open-boxes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import sqlalchemy as sa
@@ -21,11 +22,14 @@ from flask.cli import with_appcontext
 from app import db, demo
 from app import worker as jobs
 from app.cases import opening
+from app.errors import DomainError
 from app.i18n import gettext
 from app.organisation import exporting, importing, sheets
+from app.organisation import service as organisation
 from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
-from app.staff import keepers
+from app.staff import invitations, keepers, succession
+from app.staff.models import Role
 from app.web import clock, config
 from config import Config
 
@@ -73,11 +77,56 @@ def run_opening(*, now: bool = False) -> opening.Opened | None:
     return jobs.run_opening(config(), clock(), now=now)
 
 
+@click.command("invite")
+@click.argument("username")
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@click.argument("unit_slug", required=False)
+@with_appcontext
+def invite(username: str, role: str, unit_slug: str | None) -> None:
+    """Print the link by which somebody makes their account; it works once within 7 days."""
+    settings = config()
+    try:
+        with db.transaction() as session:
+            unit = organisation.branch(session, unit_slug) if unit_slug else None
+            token = invitations.invite(
+                session,
+                username=username,
+                role=Role(role),
+                unit_id=unit.id if unit else None,
+                now=clock().now(),
+                invited_by=None,
+                instance_secret=settings.secrets.instance_secret,
+            )
+    except DomainError as error:
+        _refuse(error)
+    click.echo(f"{_address(settings)}/desk/invitation/{token}")
+    click.echo("in front of it stands this machine's address: put your public one there", err=True)
+
+
+@click.command("start-anew")
+@click.argument("unit_slug")
+@with_appcontext
+def start_anew(unit_slug: str) -> None:
+    """Give a box whose keys nobody holds any more a new pair; its old texts stay shut for good."""
+    try:
+        with db.transaction() as session:
+            box_id = organisation.branch(session, unit_slug).box_id or ""
+            succession.start_anew(session, box_id, clock().now(), clock().today())
+    except DomainError as error:
+        _refuse(error)
+    click.echo(f"the box of {unit_slug} has a new key")
+
+
+def _refuse(error: DomainError) -> NoReturn:
+    click.echo(error.message % error.values if error.values else error.message, err=True)
+    sys.exit(2)
+
+
 @click.command("worker")
 @click.option("--once", is_flag=True, help="Do what is due now and end.")
 @with_appcontext
 def worker(once: bool) -> None:
-    """Do what is due at its hour: the opening, the digests, what is to be sent."""
+    """Do what is due at its hour: the opening, the yearly keys, the digests, what is to be sent."""
     stop = threading.Event()
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -106,6 +155,11 @@ def bring_in(file: Path) -> None:
         book = sheets.read_book(file.name, file.read_bytes())
         with db.transaction() as session:
             done = importing.bring_in(session, book, clock().today(), _show_progress)
+            rows = [(row.username, row.role, row.unit) for row in done.staff]
+            secret = config().secrets.instance_secret
+            invited = invitations.invite_all(session, rows, clock().now(), None, secret)
+    except DomainError as error:
+        _refuse(error)
     except sheets.SheetError as error:
         for fault in error.faults:
             where = f"{fault.sheet or file.name}:{fault.row or ''}:{fault.column}"
@@ -115,6 +169,10 @@ def bring_in(file: Path) -> None:
         f"units: {done.units_added} added, {done.units_changed} changed;"
         f" members: {done.members_added} added, {done.members_changed} changed"
     )
+    for username, token in invited.links:
+        click.echo(f"invitation for {username}: {_address(config())}/desk/invitation/{token}")
+    for username in invited.later:
+        click.echo(f"{username}: give the second role once the first is accepted", err=True)
 
 
 def _show_progress(what: str, count: int, total: int) -> None:
@@ -175,8 +233,7 @@ def _watch(processes: list[subprocess.Popen[bytes]], config: Config) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    address = f"http://{host}:{config.port}"
+    address = _address(config)
     announced = False
     while not stop.is_set() and all(process.poll() is None for process in processes):
         if not announced and _answers(address):
@@ -199,6 +256,11 @@ def _watch(processes: list[subprocess.Popen[bytes]], config: Config) -> int:
     return 1 if failed else 0
 
 
+def _address(config: Config) -> str:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"http://{host}:{config.port}"
+
+
 def _answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(f"{address}/healthz", timeout=2) as answer:  # noqa: S310
@@ -209,5 +271,15 @@ def _answers(address: str) -> bool:
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask --app app`."""
-    for command in (init, make_demo, serve, worker, open_boxes, bring_in, export):
+    for command in (
+        init,
+        make_demo,
+        invite,
+        start_anew,
+        serve,
+        worker,
+        open_boxes,
+        bring_in,
+        export,
+    ):
         app.cli.add_command(command)

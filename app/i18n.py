@@ -80,6 +80,12 @@ def day(date: dt.date | None) -> str:
     return format_date(date, pattern, locale=_BABEL[language()])
 
 
+def moment(instant: dt.datetime) -> str:
+    """An instant of the desk to the minute, in the county's time; never shown of a speaker."""
+    local = instant.astimezone(current_app.config["YANLU"].timezone)
+    return f"{day(local.date())} {local:%H:%M}"
+
+
 def _kept() -> dict[str, str]:
     kept = {}
     if language() != SOURCE:

@@ -10,6 +10,7 @@ from app.clock import Clock
 from app.notifications import channels, digest, letters, outbox
 from app.notifications import service as notifications
 from app.notifications.channels import DeliveryError, Parcel, Post
+from app.staff import succession
 from config import Config
 
 MOST_AT_ONCE = 500
@@ -22,6 +23,18 @@ def run_opening(config: Config, clock: Clock, *, now: bool = False) -> opening.O
     if opened is not None:
         db.truncate_journal()
     return opened
+
+
+def rotate_keys(clock: Clock) -> int:
+    """A new pair for the boxes whose pair is a year old; returns how many got one."""
+    today = clock.today()
+    with db.reading() as session:
+        due = succession.due(session, today)
+    rotated = 0
+    for box_id in due:  # each in a transaction of its own: a thousand boxes must not hold up a drop
+        with db.transaction() as session:
+            rotated += succession.rotate_yearly(session, box_id, clock.now(), today)
+    return rotated
 
 
 def put_digests(config: Config, clock: Clock) -> None:
@@ -73,5 +86,6 @@ def _deliver_one(config: Config, clock: Clock, found: notifications.Addressed) -
 def run_due(config: Config, clock: Clock) -> None:
     """Everything that is due now."""
     run_opening(config, clock)
+    rotate_keys(clock)
     put_digests(config, clock)
     deliver(config, clock)

@@ -14,10 +14,10 @@ from app.i18n import gettext, sentence
 from app.organisation import exporting, importing, service, sheets, tree
 from app.organisation.models import Unit, UnitKind
 from app.sealing import service as sealing
-from app.staff import audit, guard, keepers
+from app.staff import audit, guard, invitations, keepers
 from app.staff.models import Role
 from app.text import clean, printable
-from app.web import clock
+from app.web import clock, config, keep_secret
 
 blueprint = Blueprint("units", __name__, url_prefix="/desk/units")
 
@@ -180,19 +180,36 @@ def bring_in() -> ResponseReturnValue:
         book = sheets.read_book(file.filename, file.read(sheets.MOST_BYTES + 1))
         with transaction() as session:
             done = importing.bring_in(session, book, clock().today())
-            audit.record(session, clock().now(), guard.current().staff_id, "import")
+            staff_id, secret = guard.current().staff_id, config().secrets.instance_secret
+            rows = [(row.username, row.role, row.unit) for row in done.staff]
+            invited = invitations.invite_all(session, rows, clock().now(), staff_id, secret)
+            audit.record(session, clock().now(), staff_id, "import")
     except sheets.SheetError as error:
         return _import_page(error.faults), 422
-    return _import_page(done=done)
+    except (Invalid, Conflict) as error:
+        return _import_page([sheets.Fault("staff", 0, "", sentence(error))]), 422
+    keep_secret()
+    return _import_page(done=done, invited=invited)
 
 
 def _import_page(
-    faults: list[sheets.Fault] | None = None, done: importing.Imported | None = None
+    faults: list[sheets.Fault] | None = None,
+    done: importing.Imported | None = None,
+    invited: invitations.Invited | None = None,
 ) -> str:
     shown = [(f, f.filled(gettext(f.message))) for f in faults or []]
     return render_template(
-        "organisation/import.html", faults=shown, done=done, most=sheets.MOST_FAULTS
+        "organisation/import.html",
+        faults=shown,
+        done=done,
+        most=sheets.MOST_FAULTS,
+        links=[(name, _link(token)) for name, token in invited.links] if invited else [],
+        later=invited.later if invited else (),
     )
+
+
+def _link(token: str) -> str:
+    return url_for("enrolment.invitation", token=token, lang=None, view=None, _external=True)
 
 
 @blueprint.get("/export")

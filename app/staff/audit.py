@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -47,3 +49,47 @@ def record(
     if len(action) > ACTION_LENGTH or len(subject) > SUBJECT_LENGTH or len(detail) > DETAIL_LENGTH:
         raise ValueError("the audit keeps ids and codes, not texts")
     session.add(AuditRow(at=now, staff_id=staff_id, action=action, subject=subject, detail=detail))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page of the record ends, as it stands in an address."""
+
+    at: dt.datetime
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.at.astimezone(dt.UTC):%Y%m%dT%H%M%S.%fZ}.{self.id}"
+
+    @classmethod
+    def read(cls, text: str) -> Place | None:
+        """A place from an address; None when it is none."""
+        found = re.fullmatch(r"(\d{8}T\d{6}\.\d{6})Z\.([0-9a-f]{32})", text, re.ASCII)
+        if found is None:
+            return None
+        try:
+            at = dt.datetime.strptime(found[1], "%Y%m%dT%H%M%S.%f").replace(tzinfo=dt.UTC)
+        except ValueError:
+            return None
+        return cls(at, found[2])
+
+
+def newest(
+    session: Session,
+    at_most: int,
+    *,
+    staff_id: str | None = None,
+    action: str = "",
+    after: Place | None = None,
+) -> list[AuditRow]:
+    """Acts, the newest first: of or about one person (`staff_id`), of one kind (`action`)."""
+    query = sa.select(AuditRow).order_by(AuditRow.at.desc(), AuditRow.id.desc()).limit(at_most)
+    if staff_id is not None:
+        query = query.where(sa.or_(AuditRow.staff_id == staff_id, AuditRow.subject == staff_id))
+    if action:
+        query = query.where(AuditRow.action == action[:ACTION_LENGTH].replace("\0", ""))
+    if after is not None:
+        query = query.where(
+            sa.or_(AuditRow.at < after.at, sa.and_(AuditRow.at == after.at, AuditRow.id < after.id))
+        )
+    return list(session.scalars(query))

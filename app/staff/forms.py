@@ -86,7 +86,25 @@ class SignInForm(FlaskForm):  # type: ignore[misc]
 
 
 class SecondFactorForm(DeskForm):
-    """The one-time code; `trust`: don't ask for one on this device for 30 days."""
+    """The one-time code, or a recovery code; `trust`: don't ask on this device for 30 days."""
 
     totp = StringField(filters=[as_text])
+    recovery = StringField(filters=[as_text])
     trust = BooleanField()
+
+
+class EnrolmentForm(FlaskForm):  # type: ignore[misc]
+    """A new password, twice, and the first code of a new second factor."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        """How the form is protected."""
+
+        csrf = True
+        csrf_class = SignInCSRF
+        csrf_field_name = "csrf_token"
+        csrf_context = None
+
+    sealed = StringField(filters=[as_text])
+    password = PasswordField(filters=[as_text])
+    again = PasswordField(filters=[as_text])
+    totp = StringField(filters=[as_text])

@@ -22,6 +22,7 @@ from app.db import reading
 from app.errors import N_, Forbidden
 from app.staff import keepers, service, sessions
 from app.staff.models import Role
+from app.staff.rights import Actor
 from app.staff.sessions import OpenSession
 
 COOKIE = "desk"
@@ -34,7 +35,7 @@ _P = ParamSpec("_P")
 class Desk:
     """The person at the desk, for one request.
 
-    `box_ids` are the boxes whose keys they hold and for whose unit they are keeper, `keys` the
+    `box_ids` are the boxes whose keys they hold and whose unit they keep or supervise, `keys` the
     private keys of these boxes by box key id (retired pairs included), unsealed when asked for.
     A role's unit is None for the county.
     """
@@ -113,6 +114,12 @@ def current() -> Desk:
     if person is None:
         raise RuntimeError("current() outside a view that @desk guards")
     return person
+
+
+def actor() -> Actor:
+    """The person at the desk as services know them: roles, and the keys in their session."""
+    person = current()
+    return Actor(person.staff_id, person.roles, person.keys)
 
 
 def own_session() -> OpenSession | None:

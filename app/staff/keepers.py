@@ -17,7 +17,14 @@ from app import crypto
 from app.errors import N_, Conflict, Invalid
 from app.organisation.models import Box, Unit, UnitKind
 from app.sealing.models import BoxKey
-from app.staff.models import KeyGrant, PersonalKey, Role, RoleAssignment, Staff
+from app.staff import recovery
+from app.staff.models import (
+    KeyGrant,
+    PersonalKey,
+    Role,
+    RoleAssignment,
+    Staff,
+)
 
 PASSWORD_CHARACTERS = 10
 SALT_BYTES = 16
@@ -65,6 +72,21 @@ def require_strong(password: str) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Credentials:
+    """A new password as it is kept, and what it seals; made outside any transaction."""
+
+    salt: bytes
+    master: bytes = field(repr=False)
+
+
+def stretch(password: str, pepper: bytes) -> Credentials:
+    """Stretch a new password under a fresh salt; raises Invalid for a weak one."""
+    require_strong(password)
+    salt = nacl.utils.random(SALT_BYTES)
+    return Credentials(salt, crypto.stretch_password(password, pepper, salt))
+
+
 # --- accounts and roles -------------------------------------------------------------------------
 
 
@@ -88,32 +110,50 @@ def create_staff(
     `totp_secret` is base32, `now` a UTC instant (the key's date is its date). Raises Invalid
     (fields `username`, `password`).
     """
-    name = normal_username(username)
+    name = require_username(username)
+    require_free(session, name)
+    return new_account(session, name, stretch(password, pepper), totp_secret, now)
+
+
+def require_username(typed: str) -> str:
+    """The stored form of a username; raises Invalid (field `username`)."""
+    name = normal_username(typed)
     if name is None:
         raise Invalid(
             N_("用户名用 2 到 64 个字：文字、数字、点、横线、下划线都可以，中间不留空格。"),
             field="username",
         )
-    require_strong(password)
+    return name
+
+
+def require_free(session: Session, name: str) -> None:
+    """Raises Invalid (field `username`) when somebody has this name."""
     if session.scalar(sa.select(sa.exists().where(Staff.username == name))):
         raise Invalid(N_("这个用户名已经有人用了，请换一个。"), field="username")
-    salt = nacl.utils.random(SALT_BYTES)
-    master = crypto.stretch_password(password, pepper, salt)
-    staff = Staff(
-        username=name,
-        password_salt=salt,
-        password_verifier=verifier(master),
-        sealed_totp_secret=seal_totp_secret(master, totp_secret),
-        created_at=now,
-    )
+
+
+def new_account(
+    session: Session, name: str, credentials: Credentials, totp_secret: str, now: dt.datetime
+) -> Staff:
+    """An account with its first personal pair; `name` is normal and free."""
+    staff = Staff(username=name, created_at=now)
+    set_credentials(staff, credentials, totp_secret)
     session.add(staff)
     session.flush()
-    session.add(_new_personal_key(staff.id, master, now.date()))
+    session.add(new_personal_key(staff.id, credentials.master, now.date()))
     session.flush()
     return staff
 
 
-def _new_personal_key(staff_id: str, master: bytes, today: dt.date) -> PersonalKey:
+def set_credentials(staff: Staff, credentials: Credentials, totp_secret: str) -> None:
+    """Password and second factor of an account; what the former password sealed isn't touched."""
+    staff.password_salt = credentials.salt
+    staff.password_verifier = verifier(credentials.master)
+    staff.sealed_totp_secret = seal_totp_secret(credentials.master, totp_secret)
+
+
+def new_personal_key(staff_id: str, master: bytes, today: dt.date) -> PersonalKey:
+    """A fresh personal pair under a password's master key."""
     private_key = crypto.new_private_key()
     return PersonalKey(
         staff_id=staff_id,
@@ -168,11 +208,13 @@ def new_box_key(
 ) -> BoxKey:
     """A new pair for a box: the current one is retired, each keeper is granted the private half.
 
-    Nothing new is sealed to the old pair; whoever holds it still reads what was. `today` is the
-    county's date. Raises Conflict without a keeper: such a box must stay closed.
+    Nothing new is sealed to the old pair; whoever holds it still reads what was. The private half
+    is sealed to the box's recovery keys too, now that it is in hand. `today` is the county's
+    date. Raises Conflict without a keeper: such a box must stay closed.
     """
     if not keepers:
         raise Conflict(N_("意见箱至少要有一位保管人，才能换上新的钥匙。"))
+    recovery_keys = recovery.trusted(session, box_id)
     session.execute(
         sa.update(BoxKey)
         .where(BoxKey.box_id == box_id, BoxKey.retired_on.is_(None))
@@ -184,6 +226,7 @@ def new_box_key(
     session.flush()
     for keeper in keepers:
         grant(session, box_key.id, private_key, keeper)
+    recovery.seal(session, recovery_keys, box_key.id, private_key)
     return box_key
 
 

@@ -21,6 +21,11 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
+# Whoever has one of these for a box's own unit may hold that box's key: keepers of a branch,
+# supervisors of a supervision group. One rule for both, wherever keys are given or taken.
+HOLDING_ROLES = (Role.KEEPER, Role.SUPERVISOR)
+
+
 class Staff(Base):
     """A person with a desk.
 
@@ -133,3 +138,101 @@ class StaffSession(Base):
     passed_second_factor: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime] = mapped_column(index=True)
+
+
+class TrustedDevice(Base):
+    """A device that skips the second factor, as a row that its owner can end.
+
+    The cookie on the device names this row and is bound to password and second factor besides.
+    What kind of device it is isn't kept.
+    """
+
+    __tablename__ = "trusted_device"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    staff_id: Mapped[str] = mapped_column(sa.ForeignKey("staff.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+
+
+class RecoveryCode(Base):
+    """A code that stands in once for the second factor; a spent one has no row.
+
+    `code_hash` is keyed with the instance secret and bound to the person. Threat: a dump alone
+    tells no code.
+    """
+
+    __tablename__ = "recovery_code"
+
+    code_hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    staff_id: Mapped[str] = mapped_column(sa.ForeignKey("staff.id", ondelete="CASCADE"), index=True)
+
+
+class Invitation(Base):
+    """A link that waits for its person: to a first account, or to a renewal of one.
+
+    A renewal names the account (`staff_id`) and gives no role; an invitation gives a role for a
+    unit (None: the county). The row is deleted when it is used or withdrawn: a link works once.
+    `invited_by` is a plain value, null on the command line.
+    """
+
+    __tablename__ = "invitation"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    username: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    role: Mapped[Role | None] = mapped_column(enum_type(Role, "role"))
+    unit_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True
+    )
+    staff_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("staff.id", ondelete="CASCADE"), index=True
+    )
+    invited_by: Mapped[str | None] = mapped_column(sa.String(32))
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+
+    __table_args__ = (
+        sa.CheckConstraint("(staff_id IS NULL) = (role IS NOT NULL)", name="role_or_renewal"),
+    )
+
+
+class RecoveryKey(Base):
+    """The public half of an offline recovery key, of a unit or (None) of the county.
+
+    The private half exists on two sheets of paper at two bodies, and nowhere else. `retired_on`:
+    a newer one took over; what was sealed to this one can still be recovered with its sheets.
+    """
+
+    __tablename__ = "recovery_key"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    unit_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True
+    )
+    public_key: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)
+    created_on: Mapped[dt.date]
+    retired_on: Mapped[dt.date | None]
+
+    __table_args__ = (
+        sa.Index(
+            "uq_recovery_key_current",
+            "unit_id",
+            unique=True,
+            sqlite_where=sa.text("retired_on IS NULL"),
+            postgresql_where=sa.text("retired_on IS NULL"),
+        ),
+    )
+
+
+class RecoveryGrant(Base):
+    """A box's private key, sealed to a recovery key."""
+
+    __tablename__ = "recovery_grant"
+
+    box_key_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("box_key.id", ondelete="RESTRICT"), primary_key=True
+    )
+    recovery_key_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("recovery_key.id", ondelete="RESTRICT"), primary_key=True, index=True
+    )
+    sealed_private_key: Mapped[bytes]

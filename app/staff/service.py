@@ -1,4 +1,4 @@
-"""Signing in: password, waits after failures, one-time code, trusted devices, change of password.
+"""Signing in: password, waits after failures, second factor; changing either of the two.
 
 What a failure changes must be committed, so refusals of a sign-in are returned, not raised.
 """
@@ -6,30 +6,22 @@ What a failure changes must be committed, so refusals of a sign-in are returned,
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import hmac
 import math
-import unicodedata
 from dataclasses import dataclass, field
 
-import nacl.utils
-import pyotp
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
 from app.errors import N_, Invalid
-from app.staff import audit, keepers, tokens
-from app.staff.models import PersonalKey, Staff
+from app.staff import audit, keepers, second_factor
+from app.staff.models import PersonalKey, Staff, TrustedDevice
 from app.staff.sessions import SessionKeys, end_all
 
 FREE_TRIES = 3
 LONGEST_WAIT = dt.timedelta(minutes=15)
-TOTP_SECONDS = 30
-TOTP_DRIFT = 1
-DEVICE_LIFETIME = dt.timedelta(days=30)
 FORM_LIFETIME = dt.timedelta(days=1)
-DEVICE = "trusted device"
 
 
 @dataclass(frozen=True)
@@ -76,7 +68,7 @@ def sign_in(
     if staff is None:
         audit.record(session, now, None, "sign_in_refused", detail="unknown")
         return _refusal()
-    trusted = _is_trusted(staff, device, instance_secret, now)
+    trusted = second_factor.is_trusted(session, staff, device, instance_secret, now)
     if _must_wait(staff, now) and not trusted:
         audit.record(session, now, staff.id, "sign_in_refused", detail="wait")
         return _refusal()
@@ -118,7 +110,7 @@ def check_totp(
         return _refusal()
     if _must_wait(staff, now):
         return _wait_refusal(staff, now)
-    step = _matching_step(totp_secret, code, now)
+    step = second_factor.matching_step(totp_secret, code, now)
     if step is None:
         _count_failure(staff, now)
         audit.record(session, now, staff.id, "sign_in_refused", detail="totp")
@@ -133,20 +125,57 @@ def check_totp(
     return None
 
 
-def trust_device(session: Session, staff_id: str, instance_secret: bytes, now: dt.datetime) -> str:
-    """The cookie value by which a device skips the second factor for 30 days.
+def check_recovery_code(
+    session: Session, staff_id: str, code: str, instance_secret: bytes, now: dt.datetime
+) -> Invalid | None:
+    """The second step without the phone: a recovery code, spent by this. None when it is right.
 
-    Bound to the password and the second factor of today: a change of either ends the trust.
+    A wrong one counts like a wrong one-time code.
     """
+    staff = _locked(session, Staff.id == staff_id)
+    if staff is None:
+        return _refusal()
+    if _must_wait(staff, now):
+        return _wait_refusal(staff, now)
+    if not second_factor.spend_recovery_code(session, staff_id, code, instance_secret):
+        _count_failure(staff, now)
+        audit.record(session, now, staff.id, "sign_in_refused", detail="recovery")
+        return Invalid(
+            N_("这个恢复码不对，或者已经用过了。每个只能用一次，请换下一个。"), field="recovery"
+        )
+    _count_success(session, staff, now, "recovery")
+    return None
+
+
+def trust_device(session: Session, staff_id: str, instance_secret: bytes, now: dt.datetime) -> str:
+    """The cookie value by which a device skips the second factor for 30 days."""
     staff = session.get_one(Staff, staff_id)
-    values = {"staff": staff.id, "bound": _device_binding(staff)}
     audit.record(session, now, staff.id, "trust_device")
-    return tokens.sign(instance_secret, DEVICE, values, now + DEVICE_LIFETIME)
+    return second_factor.trust(session, staff, instance_secret, now)
 
 
 def staff_by_id(session: Session, staff_id: str) -> Staff | None:
     """A member of staff, or None."""
     return session.get(Staff, staff_id)
+
+
+def check_password(
+    session: Session, staff_id: str, master: bytes, now: dt.datetime
+) -> Invalid | None:
+    """The password asked for again before something weighty; a wrong one counts, like at the door.
+
+    Threat: an unlocked desk in somebody else's hands, guessing on. `master` as for `sign_in`.
+    """
+    staff = _locked(session, Staff.id == staff_id)
+    if staff is None:
+        return _refusal()
+    if _must_wait(staff, now):
+        return _wait_refusal(staff, now)
+    if not crypto.equal(staff.password_verifier, keepers.verifier(master)):
+        _count_failure(staff, now)
+        audit.record(session, now, staff.id, "sign_in_refused", detail="password")
+        return Invalid(N_("现在的密码不对，没有改动。"), field="old_password")
+    return None
 
 
 def change_password(
@@ -166,21 +195,44 @@ def change_password(
     old = crypto.stretch_password(old_password, pepper, staff.password_salt)
     if not crypto.equal(staff.password_verifier, keepers.verifier(old)):
         raise Invalid(N_("现在的密码不对，没有改动。"), field="old_password")
-    keepers.require_strong(new_password)
-    salt = nacl.utils.random(keepers.SALT_BYTES)
-    new = crypto.stretch_password(new_password, pepper, salt)
+    replace_password(session, staff, old, keepers.stretch(new_password, pepper), now)
+
+
+def replace_password(
+    session: Session, staff: Staff, old: bytes, new: keepers.Credentials, now: dt.datetime
+) -> None:
+    """`change_password` with both stretched already, `old` known to be right."""
     totp_secret = keepers.open_totp_secret(old, staff.sealed_totp_secret)
     for key in session.scalars(sa.select(PersonalKey).where(PersonalKey.staff_id == staff.id)):
         try:
             private_key = keepers.open_private_key(old, key.sealed_private_key)
         except crypto.SealError:
             continue  # a pair from before a forgotten password: lost with that password
-        key.sealed_private_key = keepers.seal_private_key(new, private_key)
-    staff.password_salt, staff.password_verifier = salt, keepers.verifier(new)
-    staff.sealed_totp_secret = keepers.seal_totp_secret(new, totp_secret)
-    end_all(session, staff.id)
+        key.sealed_private_key = keepers.seal_private_key(new.master, private_key)
+    keepers.set_credentials(staff, new, totp_secret)
+    _end_trust(session, staff.id)
     audit.record(session, now, staff.id, "change_password", subject=staff.id)
     session.flush()
+
+
+def replace_second_factor(
+    session: Session, staff: Staff, master: bytes, totp_secret: str, step: int, now: dt.datetime
+) -> None:
+    """A new second factor under the same password, proved with the code of `step`.
+
+    For a new phone; all desks of the person close and trusted devices end. Nobody else can do
+    this: the password's master key is needed.
+    """
+    staff.sealed_totp_secret = keepers.seal_totp_secret(master, totp_secret)
+    staff.last_totp_step = step
+    _end_trust(session, staff.id)
+    audit.record(session, now, staff.id, "change_second_factor", subject=staff.id)
+    session.flush()
+
+
+def _end_trust(session: Session, staff_id: str) -> None:
+    end_all(session, staff_id)
+    session.execute(sa.delete(TrustedDevice).where(TrustedDevice.staff_id == staff_id))
 
 
 def _locked(session: Session, condition: sa.ColumnElement[bool]) -> Staff | None:
@@ -216,27 +268,3 @@ def _count_success(session: Session, staff: Staff, now: dt.datetime, by: str) ->
     staff.failed_sign_ins = 0
     staff.next_sign_in_at = None
     audit.record(session, now, staff.id, "sign_in", detail=by)
-
-
-def _matching_step(totp_secret: str, code: str, now: dt.datetime) -> int | None:
-    typed = "".join(unicodedata.normalize("NFKC", code).split()).encode(errors="replace")
-    totp = pyotp.TOTP(totp_secret)
-    present = int(now.timestamp()) // TOTP_SECONDS
-    # The newest first: a code that recurs in the window is spent at its latest step.
-    for step in range(present + TOTP_DRIFT, present - TOTP_DRIFT - 1, -1):
-        if crypto.equal(totp.generate_otp(step).encode(), typed):
-            return step
-    return None
-
-
-def _device_binding(staff: Staff) -> str:
-    return hashlib.sha256(staff.password_verifier + staff.sealed_totp_secret).hexdigest()
-
-
-def _is_trusted(staff: Staff, device: str, instance_secret: bytes, now: dt.datetime) -> bool:
-    values = tokens.read(instance_secret, DEVICE, device, now)
-    return values is not None and values == {
-        "staff": staff.id,
-        "bound": _device_binding(staff),
-        "until": values["until"],
-    }

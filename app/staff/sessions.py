@@ -121,6 +121,49 @@ def end_all(session: Session, staff_id: str) -> None:
     session.execute(sa.delete(StaffSession).where(StaffSession.staff_id == staff_id))
 
 
+@dataclass(frozen=True)
+class Desk:
+    """An open desk as its owner's list shows it; `own`: the one that they are looking from."""
+
+    id: str
+    since: dt.datetime
+    own: bool
+
+
+def open_desks(session: Session, own: OpenSession, now: dt.datetime) -> list[Desk]:
+    """The person's open desks, the newest first."""
+    rows = session.scalars(
+        sa.select(StaffSession)
+        .where(
+            StaffSession.staff_id == own.staff_id,
+            StaffSession.passed_second_factor,
+            StaffSession.expires_at > now,
+        )
+        .order_by(StaffSession.created_at.desc(), StaffSession.id_hash)
+    )
+    return [Desk(row.id_hash.hex(), row.created_at, row.id_hash == own.id_hash) for row in rows]
+
+
+def end_desk(session: Session, own: OpenSession, desk_id: str) -> None:
+    """Forget one session of the person; what is none of theirs is left alone."""
+    if re.fullmatch(r"[0-9a-f]{64}", desk_id):
+        session.execute(
+            sa.delete(StaffSession).where(
+                StaffSession.id_hash == bytes.fromhex(desk_id),
+                StaffSession.staff_id == own.staff_id,
+            )
+        )
+
+
+def end_others(session: Session, own: OpenSession) -> None:
+    """Forget every session of the person but this one, half-open ones too."""
+    session.execute(
+        sa.delete(StaffSession).where(
+            StaffSession.staff_id == own.staff_id, StaffSession.id_hash != own.id_hash
+        )
+    )
+
+
 def purge_expired(session: Session, now: dt.datetime) -> None:
     """Delete the sessions that have lapsed."""
     session.execute(sa.delete(StaffSession).where(StaffSession.expires_at <= now))

@@ -14,7 +14,7 @@ from app.crypto import stretch_password
 from app.db import reading, transaction
 from app.errors import N_, Invalid
 from app.i18n import gettext, sentence
-from app.staff import audit, guard, service, sessions
+from app.staff import audit, guard, second_factor, service, sessions
 from app.staff.forms import SecondFactorForm, SignInForm
 from app.staff.models import Role
 from app.staff.sessions import OpenSession
@@ -32,6 +32,10 @@ NAVIGATION = (
     (N_("单位"), "units.index"),
     (N_("依法移除"), "removals.index"),
     (N_("通知"), "notifications.index"),
+    (N_("同事与钥匙"), "roster.staff"),
+    (N_("找回钥匙"), "recovery.recovery"),
+    (N_("操作记录"), "audit.audit"),
+    (N_("我的账号"), "account.account"),
 )
 
 
@@ -59,9 +63,9 @@ def sign_in() -> ResponseReturnValue:
     return outcome
 
 
-@blueprint.route("/second-factor", methods=["GET", "POST"])
+@blueprint.route("/second-factor", methods=["GET", "POST"], endpoint="second_factor")
 @guard.doorstep
-def second_factor() -> ResponseReturnValue:
+def second_step() -> ResponseReturnValue:
     """The second step: a one-time code; the session gets a new id and a new half key."""
     halfway = _halfway()
     if halfway is None:
@@ -71,7 +75,7 @@ def second_factor() -> ResponseReturnValue:
         return _second_factor_page(form)
     limit("sign-in")
     form.validate_on_submit()  # raises Forbidden for a forged form
-    outcome = _try_code(halfway, form.totp.data or "", trust=form.trust.data)
+    outcome = _try_code(halfway, form)
     if isinstance(outcome, Invalid):
         return _second_factor_page(form, sentence(outcome)), 422
     return outcome
@@ -159,18 +163,17 @@ def _begin(session: Session, unlocked: service.Unlocked, now: dt.datetime) -> st
     )
 
 
-def _try_code(halfway: OpenSession, code: str, *, trust: bool) -> Response | Invalid:
+def _try_code(halfway: OpenSession, form: SecondFactorForm) -> Response | Invalid:
     config: Config = current_app.config["YANLU"]
     clock: Clock = current_app.extensions["clock"]
     now = clock.now()
     device = None
     with transaction() as session:
-        secret = halfway.keys.totp_secret or ""
-        refusal = service.check_totp(session, halfway.staff_id, secret, code, now)
+        refusal = _check(session, halfway, form, now)
         if refusal is not None:
             return refusal  # leaving the block commits: the failure counts
         cookie = sessions.promote(session, halfway, now)
-        if trust:
+        if form.trust.data:
             device = service.trust_device(
                 session, halfway.staff_id, config.secrets.instance_secret, now
             )
@@ -178,6 +181,19 @@ def _try_code(halfway: OpenSession, code: str, *, trust: bool) -> Response | Inv
     if device is not None:
         _set_device_cookie(response, device)
     return response
+
+
+def _check(
+    session: Session, halfway: OpenSession, form: SecondFactorForm, now: dt.datetime
+) -> Invalid | None:
+    code, recovery = form.totp.data or "", form.recovery.data or ""
+    if recovery.strip() and not code.strip():
+        instance_secret = current_app.config["YANLU"].secrets.instance_secret
+        return service.check_recovery_code(
+            session, halfway.staff_id, recovery, instance_secret, now
+        )
+    secret = halfway.keys.totp_secret or ""
+    return service.check_totp(session, halfway.staff_id, secret, code, now)
 
 
 def _halfway() -> OpenSession | None:
@@ -204,7 +220,7 @@ def _set_device_cookie(response: Response, value: str) -> None:
     response.set_cookie(
         DEVICE_COOKIE,
         value,
-        max_age=service.DEVICE_LIFETIME,
+        max_age=second_factor.DEVICE_LIFETIME,
         path="/desk/sign-in",  # sent nowhere else
         secure=request.is_secure,
         httponly=True,
@@ -222,6 +238,7 @@ def _sign_in_page(form: SignInForm, problem: str = "") -> str:
         csrf_token=form.csrf_token.current_token,
         username=printable(form.username.data or ""),
         problem=problem,
+        done=request.args.get("done", ""),
     )
 
 

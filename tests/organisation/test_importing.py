@@ -20,19 +20,23 @@ from app.organisation import exporting, importing, service, sheets, tree
 from app.organisation.models import Box, Member, Unit, UnitKind
 from app.organisation.sheets import Book, SheetError
 
-UNITS = [
+UNITS: list[list[object]] = [
     ["slug", "name", "parent", "kind"],
     ["county", "演示县", "", "county"],
     ["group-1", "第一监督组", "county", "group"],
     ["hejiaping", "何家坪镇", "county", "unit"],
     ["longtan", "龙潭村支部", "hejiaping", "branch"],
 ]
-MEMBERS = [["编号", "姓名", "支部"], [10001, "王小明", "longtan"], ["10002", "李大山", "longtan"]]
+MEMBERS: list[list[object]] = [
+    ["编号", "姓名", "支部"],
+    [10001, "王小明", "longtan"],
+    ["10002", "李大山", "longtan"],
+]
 
 
 def xlsx(**tables: Iterable[Sequence[object]]) -> bytes:
     book = openpyxl.Workbook()
-    book.remove(book.active)  # type: ignore[arg-type]
+    book.remove(book.active)
     for title, rows in tables.items():
         sheet = book.create_sheet(title)
         for row in rows:
@@ -137,12 +141,16 @@ def test_each_fault_is_told_by_its_cell_and_nothing_is_imported(
 
 
 def test_a_circle_of_parents_is_told_for_each_of_its_rows(app: Flask) -> None:
-    rows = [*map(list, UNITS), ["a", "甲", "b", "unit"], ["b", "乙", "a", "unit"]]
+    rows: list[list[object]] = [
+        *map(list, UNITS),
+        ["a", "甲", "b", "unit"],
+        ["b", "乙", "a", "unit"],
+    ]
     assert faults(app, rows) == [("units", 6, "C"), ("units", 7, "C")]
 
 
 def test_members_and_staff_are_checked_against_the_tree(app: Flask) -> None:
-    members = [
+    members: list[list[object]] = [
         MEMBERS[0],
         [1, "甲", "hejiaping"],
         [2, "乙", "longtan"],
@@ -152,7 +160,7 @@ def test_members_and_staff_are_checked_against_the_tree(app: Flask) -> None:
     with pytest.raises(SheetError) as caught:
         sheets.read_book("x.xlsx", xlsx(units=UNITS, members=members))
     assert [(f.sheet, f.row, f.column) for f in caught.value.faults] == [("members", 5, "A")]
-    staff = [["username", "role", "unit"], ["laowang", "keeper", "nowhere"]]
+    staff: list[list[object]] = [["username", "role", "unit"], ["laowang", "keeper", "nowhere"]]
     assert faults(app, list(map(list, UNITS)), members=members[:4], staff=staff) == [
         ("members", 2, "C"), ("members", 4, "A"), ("staff", 2, "C"),
     ]  # fmt: skip
@@ -212,7 +220,10 @@ def test_a_hostile_or_broken_file_is_refused_with_a_sentence(name: str, raw: byt
 
 
 def test_a_hundred_thousand_rows_are_refused_without_reading_them_all() -> None:
-    rows = [["number", "name", "branch"], *([n, "甲", "longtan"] for n in range(100_000))]
+    rows: list[list[object]] = [
+        ["number", "name", "branch"],
+        *([n, "甲", "longtan"] for n in range(100_000)),
+    ]
     with pytest.raises(SheetError) as caught:
         sheets.read_book("members.csv", as_csv(rows))
     (fault,) = caught.value.faults
@@ -237,7 +248,7 @@ def test_whatever_stands_in_a_sheet_is_rows_or_faults_and_never_a_crash(
 
 def test_a_move_by_import_keeps_the_history(app: Flask) -> None:
     bring(app, sheets.read_book("x.xlsx", xlsx(units=UNITS)))
-    moved = [*map(list, UNITS), ["shuiliju", "县水利局", "county", "unit"]]
+    moved: list[list[object]] = [*map(list, UNITS), ["shuiliju", "县水利局", "county", "unit"]]
     moved[4][1:3] = ["龙潭支部", "shuiliju"]
     assert bring(app, sheets.read_book("x.xlsx", xlsx(units=moved))).units_changed == 1
     with app.app_context(), db.reading() as session:
@@ -253,9 +264,12 @@ def test_a_move_by_import_keeps_the_history(app: Flask) -> None:
 
 
 def test_a_member_who_changed_branch_is_moved_and_not_doubled(app: Flask) -> None:
-    units = [*map(list, UNITS), ["shiqiao", "石桥村支部", "hejiaping", "branch"]]
+    units: list[list[object]] = [
+        *map(list, UNITS),
+        ["shiqiao", "石桥村支部", "hejiaping", "branch"],
+    ]
     bring(app, sheets.read_book("x.xlsx", xlsx(units=units, members=MEMBERS)))
-    later = [MEMBERS[0], [10001, "王小明", "shiqiao"]]
+    later: list[list[object]] = [MEMBERS[0], [10001, "王小明", "shiqiao"]]
     assert bring(app, sheets.read_book("x.xlsx", xlsx(members=later))).members_changed == 1
     with app.app_context(), db.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Member)) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
@@ -99,9 +100,7 @@ def test_a_thin_crowd_is_told_before_a_word_is_typed(app: Flask, config: Config)
     client = office(app, config, "office-1")
     data = {"csrf_token": token_of(client, "/desk/units/import")}
     for count, words in ((3, "不到五个人"), (7, "只有 7 个人"), (12, None)):
-        rows = [MEMBERS[0], *([n, f"党员{n}", "longtan"] for n in range(count))]
-        import io  # noqa: PLC0415
-
+        rows: list[list[object]] = [MEMBERS[0], *([n, f"党员{n}", "longtan"] for n in range(count))]
         file = (io.BytesIO(xlsx(members=rows)), "members.xlsx")
         answer = client.post("/desk/units/import", data={**data, "file": file})
         assert answer.status_code == 200
@@ -111,8 +110,6 @@ def test_a_thin_crowd_is_told_before_a_word_is_typed(app: Flask, config: Config)
 
 
 def test_the_office_sets_up_and_changes_the_tree_in_the_browser(app: Flask, config: Config) -> None:
-    import io  # noqa: PLC0415
-
     client = office(app, config, "office-1")
     data = {"csrf_token": token_of(client, "/desk/units/import")}
     bad = xlsx(units=[*UNITS, ["坏", "", "nowhere", "x"]])

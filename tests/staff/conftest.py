@@ -19,6 +19,7 @@ from app.db import transaction
 from app.staff import keepers
 from app.staff.models import Staff
 from config import Config
+from tests.staff.people import County
 
 START = dt.datetime(2026, 11, 24, 2, 0, 10, tzinfo=dt.UTC)
 PASSWORD = "四个不相干的词 correct horse"
@@ -107,3 +108,9 @@ def person(desk_app: Flask, hand: Hand) -> Person:
 def browser(desk_app: Flask) -> FlaskClient:
     """A browser without cookies."""
     return desk_app.test_client()
+
+
+@pytest.fixture
+def county(desk_app: Flask, hand: Hand) -> County:
+    """A county with two branches' boxes that nobody keeps yet."""
+    return County(desk_app, hand)

@@ -105,7 +105,7 @@ def test_a_box_is_held_only_with_both_the_grant_and_the_role_for_its_unit(
         return keepers.held_by(session, person.id, key.id, private)
 
     keepers.assign(session, staff, Role.KEEPER, promised.unit_id)  # a role without a grant
-    keepers.assign(session, staff, Role.SUPERVISOR, granted.unit_id)  # a grant, another role
+    keepers.assign(session, staff, Role.OFFICE, granted.unit_id)  # a grant, another role
     keepers.assign(session, staff, Role.KEEPER, None)
     colleague = session.get_one(Staff, new_person(session, hand, PEPPER).id)
     keepers.assign(session, colleague, Role.KEEPER, granted.unit_id)  # a role of another's

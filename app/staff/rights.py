@@ -1,0 +1,83 @@
+"""Who may appoint, renew, and see whom: the office everybody, a keeper the keepers beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.errors import N_, Forbidden
+from app.organisation.models import Box
+from app.staff.models import HOLDING_ROLES, Role
+
+RoleFor = tuple[Role, str | None]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: their roles, and the box keys that their session holds (by box key id)."""
+
+    staff_id: str
+    roles: frozenset[RoleFor]
+    keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_office(self) -> bool:
+        """Whether they look after the whole county's staff."""
+        return any(role is Role.OFFICE for role, _ in self.roles)
+
+    def held_units(self) -> frozenset[str]:
+        """The units whose box they may hold the key of."""
+        return frozenset(unit for role, unit in self.roles if unit and role in HOLDING_ROLES)
+
+
+def may_appoint(session: Session, actor: Actor, role: Role | None, unit_id: str | None) -> bool:
+    """Whether the actor may give and take this role for this unit.
+
+    The office: any. A keeper: the keepers of a unit that they keep the box of, and nobody else;
+    a supervisor likewise.
+    """
+    if actor.is_office:
+        return True
+    if role not in HOLDING_ROLES or (role, unit_id) not in actor.roles:
+        return False
+    return bool(session.scalar(sa.select(sa.exists().where(Box.unit_id == unit_id))))
+
+
+def require_appoint(session: Session, actor: Actor, role: Role | None, unit_id: str | None) -> None:
+    """Raises Forbidden unless `may_appoint`."""
+    if not may_appoint(session, actor, role, unit_id):
+        raise _not_yours()
+
+
+def may_renew(session: Session, actor: Actor, roles: Iterable[RoleFor]) -> bool:
+    """Whether the actor may issue a renewal to somebody who has these roles.
+
+    Threat: whoever issues the link could use it. So a keeper renews nobody who may do more than
+    that keeper may give.
+    """
+    held = list(roles)
+    return actor.is_office or (
+        bool(held) and all(may_appoint(session, actor, role, unit) for role, unit in held)
+    )
+
+
+def require_renew(session: Session, actor: Actor, roles: Iterable[RoleFor]) -> None:
+    """Raises Forbidden unless `may_renew`."""
+    if not may_renew(session, actor, roles):
+        raise _not_yours()
+
+
+def require_box(actor: Actor, box: Box, *, office: bool = False) -> None:
+    """Raises Forbidden unless the actor has a holding role for the box's own unit.
+
+    `office`: an office account may too.
+    """
+    if box.unit_id not in actor.held_units() and not (office and actor.is_office):
+        raise _not_yours()
+
+
+def _not_yours() -> Forbidden:
+    return Forbidden(N_("这不在您的职责之内，没有改变任何内容。需要的话，请联系县里的管理员。"))
