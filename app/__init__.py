@@ -13,6 +13,7 @@ from app.clock import Clock
 from app.organisation import views as organisation_views
 from app.staff import views as staff_views
 from app.submissions import views as submissions_views
+from app.transparency import views as transparency_views
 from config import Config, ConfigError
 
 __all__ = ["create_app", "models"]
@@ -47,6 +48,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     app.register_blueprint(organisation_views.blueprint)
     app.register_blueprint(submissions_views.blueprint)
     app.register_blueprint(cases_views.public)
+    app.register_blueprint(transparency_views.blueprint)
     app.register_blueprint(cases_views.desk)
     app.register_blueprint(staff_views.blueprint)
     cli.init_app(app)

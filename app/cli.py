@@ -1,4 +1,4 @@
-"""The commands: init, demo, serve, worker, open-boxes."""
+"""The commands: init, demo, serve, worker, open-boxes, verify-log, add-cosignatures."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import TextIO
 
 import click
 import sqlalchemy as sa
@@ -19,9 +20,10 @@ from flask import Flask
 from flask.cli import with_appcontext
 
 from app import db, demo
-from app.cases import opening
+from app.cases import logged, opening
 from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
+from app.transparency import note, replay, tree
 from app.web import clock, config
 from config import Config
 
@@ -36,6 +38,18 @@ def prepare() -> None:
         if session.scalar(sa.select(OpeningKey.id)) is None:
             today = clock().today()
             sealing.make_opening_key(session, config().secrets.instance_secret, today)
+    with db.reading() as session:
+        unsigned = tree.newest_head(session) is None
+    if unsigned:
+        run_log()  # the first head is over what there is, mostly nothing
+
+
+def make_demo_county() -> bool:
+    """Make the demo county and log what happened in it; False where there is a county already."""
+    made = demo.make_county(config(), clock())
+    if made:
+        run_log()
+    return made
 
 
 @click.command("init")
@@ -51,7 +65,7 @@ def init() -> None:
 def make_demo() -> None:
     """Set up the demo county, unless this instance already has units."""
     prepare()
-    made = demo.make_county(config(), clock())
+    made = make_demo_county()
     click.echo("the demo county is ready" if made else "this instance already has a county")
 
 
@@ -59,8 +73,10 @@ def make_demo() -> None:
 @click.option("--now", is_flag=True, help="Open whatever lies in the boxes, at any hour.")
 @with_appcontext
 def open_boxes(now: bool) -> None:
-    """Open the boxes that are due."""
-    opened = run_opening(now=now) or opening.Opened()
+    """Open the boxes that are due, then bring the public log up to date."""
+    opened = run_opening(now=now)
+    run_due_log(opened)
+    opened = opened or opening.Opened()
     click.echo(f"opened {opened.drops} drops in {opened.boxes} boxes")
 
 
@@ -73,18 +89,74 @@ def run_opening(*, now: bool = False) -> opening.Opened | None:
     return opened
 
 
+def run_log() -> tree.Head:
+    """One run of the public log, in a transaction of its own."""
+    with db.transaction() as session:
+        return tree.run(session, config().secrets.log_seed, config().origin, clock().today())
+
+
+def run_due_log(opened: opening.Opened | None) -> None:
+    """The log's run after the day's opening; made up for when it was killed before it ended."""
+    today = clock().today()
+    with db.reading() as session:
+        head = tree.newest_head(session)
+        open_today = sealing.opening_key(session).made_on >= today
+    if opened is not None or (open_today and (head is None or head.made_on < today)):
+        run_log()
+
+
+@click.command("verify-log")
+@click.option("--head", "paper", multiple=True, help="A head on paper: 'SIZE ROOT', root in hex.")
+@with_appcontext
+def verify_log(paper: tuple[str, ...]) -> None:
+    """Replay the public log from its leaves to its heads and hold the cases against it."""
+    key = note.county_key(config().secrets.log_seed, config().origin)
+    try:
+        with db.reading() as session:
+            found = replay.replay(session, key, [replay.read_paper(line) for line in paper])
+            figures = logged.check_figures(session, found.counts)
+    except replay.Fault as fault:
+        click.echo(f"fault: {fault}", err=True)
+        sys.exit(1)
+    click.echo(f"size {found.size}\nroot {found.root.hex()}")
+    click.echo(
+        f"received {found.counts.drops} (cases {figures.cases}, taken back before the opening"
+        f" {figures.taken_back}), answered {found.counts.answered}, declined"
+        f" {found.counts.declined}, removed {found.counts.removed}, other {found.counts.other}"
+    )
+
+
+@click.command("add-cosignatures")
+@click.argument("file", type=click.File(encoding="utf-8"))
+@with_appcontext
+def add_cosignatures(file: TextIO) -> None:
+    """Add a supervision group's signature lines under our head; '-' reads standard input.
+
+    DATA_DIR/cosigners.txt lists whose lines count, one verifier key a line.
+    """
+    listed = config().data_dir / "cosigners.txt"
+    lines = listed.read_text("utf-8").splitlines() if listed.exists() else []
+    keys = [key for line in lines if (key := note.read_key(line))]
+    with db.transaction() as session:
+        names = tree.add_cosignatures(session, file.read(20_000), keys)
+    if not names:
+        click.echo("no line was added: not one of our heads, or nobody of cosigners.txt", err=True)
+        sys.exit(1)
+    click.echo(f"added the signature of {', '.join(names)}")
+
+
 @click.command("worker")
 @click.option("--once", is_flag=True, help="Do what is due now and end.")
 @with_appcontext
 def worker(once: bool) -> None:
-    """Do what is due at its hour: the daily opening."""
+    """Do what is due at its hour: the daily opening, then the log."""
     stop = threading.Event()
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
         try:
-            run_opening()
+            run_due_log(run_opening())
         except sa.exc.OperationalError as error:
             if once:
                 raise
@@ -109,7 +181,7 @@ def serve(with_demo: bool) -> None:
         sys.exit(2)
     prepare()
     if with_demo:
-        demo.make_county(settings, clock())
+        make_demo_county()
     server = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy/gunicorn.conf.py")]
     flask = [sys.executable, "-m", "flask", "--app", "app", "worker"]
     environ = os.environ | {"DATA_DIR": str(settings.data_dir)}
@@ -169,5 +241,6 @@ def _answers(address: str) -> bool:
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask --app app`."""
-    for command in (init, make_demo, serve, worker, open_boxes):
+    commands = (init, make_demo, serve, worker, open_boxes, verify_log, add_cosignatures)
+    for command in commands:
         app.cli.add_command(command)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -21,6 +22,8 @@ from app.submissions import service as submissions
 from app.submissions.lying import LyingAct, LyingDrop, LyingLeaf
 from app.submissions.service import Content, Pen
 from app.submissions.ticket import Ticket
+from app.transparency import log, note, tree
+from app.transparency.log import Standing
 
 _TELLING = {
     "rate": ItemKind.RATING,
@@ -32,12 +35,16 @@ _ENDED = (State.WITHDRAWN, State.REMOVED)
 
 @dataclass(frozen=True)
 class Message:
-    """One item of a thread; `written_on` is None while it lies in the box."""
+    """One item of a thread; `written_on` is None while it lies in the box.
+
+    `logged` tells of a decision whether its leaf is in the public log; None on anything else.
+    """
 
     author: str
     kind: str
     text: str
     written_on: dt.date | None
+    logged: bool | None = None
 
     @property
     def lying(self) -> bool:
@@ -59,6 +66,9 @@ class ThreadPage:
     rating: str | None
     content: Content | None
     ticket_keys: ReceiptKeys
+    commitment: bytes
+    standing: Standing = Standing.PENDING
+    promised_by: dt.date | None = None
 
     @property
     def promise(self) -> str:
@@ -75,10 +85,12 @@ def open_thread(session: Session, pen: Pen, keys: ReceiptKeys) -> ThreadPage | N
     case = _find(session, keys)
     acts = submissions.lying_acts(session, pen, keys)
     if case is not None:
-        return _case_page(session, case, keys, list(acts.values()))
+        page = _case_page(session, case, keys, list(acts.values()))
+        return _held_against_log(session, pen, page, case.decline_reason or "")
     if lying is not None:
-        return _lying_page(session, lying, keys)
+        return _held_against_log(session, pen, _lying_page(session, lying, keys), "")
     _open_nothing(keys)
+    log.logged(session, [crypto.drop_leaf(keys.nonce)])
     return None
 
 
@@ -99,8 +111,9 @@ def known(session: Session, keys: ReceiptKeys) -> bool:
 def _lying_page(session: Session, lying: LyingDrop | LyingLeaf, keys: ReceiptKeys) -> ThreadPage:
     if isinstance(lying, LyingLeaf):
         return ThreadPage(
-            State.WITHDRAWN, "", None, None, (), frozenset({"burn"}), "", None, None, keys
-        )
+            State.WITHDRAWN, "", None, None, (), frozenset({"burn"}), "", None, None, keys,
+            lying.commitment,
+        )  # fmt: skip
     content = submissions.content_of(lying, keys)
     branch = organisation.branches_of_boxes(session, [lying.box_id])[lying.box_id]
     return ThreadPage(
@@ -114,7 +127,46 @@ def _lying_page(session: Session, lying: LyingDrop | LyingLeaf, keys: ReceiptKey
         rating=None,
         content=content,
         ticket_keys=keys,
+        commitment=_committed(content),
     )
+
+
+def _committed(content: Content) -> bytes:
+    """C, computed anew from the words: what the database says of it counts for nothing."""
+    return crypto.commitment(content.nonce, content.text, [])
+
+
+def _held_against_log(
+    session: Session, pen: Pen, page: ThreadPage, decline_reason: str
+) -> ThreadPage:
+    """The page with what the public log says of the drop and of each decision; one query."""
+    told = {
+        message: crypto.decision_leaf(page.commitment, *decided, page.ticket_keys.nonce)
+        for message in page.messages
+        if (decided := _decision(message, decline_reason))
+    }
+    dropped = crypto.drop_leaf(page.commitment)
+    found = log.logged(session, [dropped, *told.values()])
+    promise = log.read_promise(page.promise, crypto.verify_key(pen.secrets.log_seed))
+    by = promise.by if promise else None
+    return replace(
+        page,
+        standing=log.standing(in_log=dropped in found, by=by, today=pen.today),
+        promised_by=by,
+        messages=tuple(
+            replace(message, logged=told[message] in found) if message in told else message
+            for message in page.messages
+        ),
+    )
+
+
+def _decision(message: Message, decline_reason: str) -> tuple[str, str] | None:
+    """Outcome and reason of a message that is a decision, as its leaf has them."""
+    if message.kind == ItemKind.DECLINE:
+        return "declined", decline_reason
+    if message.kind == ItemKind.ANSWER:
+        return "answered", hashlib.sha256(message.text.encode()).hexdigest()
+    return None
 
 
 def _case_page(session: Session, case: Case, keys: ReceiptKeys, acts: list[LyingAct]) -> ThreadPage:
@@ -139,6 +191,7 @@ def _case_page(session: Session, case: Case, keys: ReceiptKeys, acts: list[Lying
         rating=case.rating,
         content=content,
         ticket_keys=keys,
+        commitment=_committed(content) if content else case.commitment,
     )
 
 
@@ -219,19 +272,24 @@ def burn(session: Session, pen: Pen, ticket: Ticket) -> None:
     )
 
 
-def receipt_file(page: ThreadPage) -> dict[str, object]:
-    """The receipt as `yanlu-receipt/1`; proof and checkpoint are null until it is in the log."""
+def receipt_file(session: Session, pen: Pen, page: ThreadPage) -> dict[str, object]:
+    """The receipt as `yanlu-receipt/1`; proof and checkpoint are null until it is in the log.
+
+    `index` is the leaf's position, which the proof needs; `key` the county's verifier key.
+    """
     content = page.content
     if content is None:
         raise Conflict(N_("这件意见已经撤回，没有可以保存的内容了。"))
-    committed = crypto.commitment(content.nonce, content.text, [])
+    found = tree.evidence(session, crypto.drop_leaf(page.commitment))
     return {
         "format": "yanlu-receipt/1",
         "text": content.text,
         "attachments": [],
         "nonce": content.nonce.hex(),
-        "commitment": committed.hex(),
+        "commitment": page.commitment.hex(),
         "promise": content.promise,
-        "proof": None,
-        "checkpoint": None,
+        "proof": [step.hex() for step in found.proof] if found else None,
+        "index": found.index if found else None,
+        "checkpoint": found.checkpoint if found else None,
+        "key": str(note.county_key(pen.secrets.log_seed, pen.origin)),
     }
