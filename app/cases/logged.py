@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -105,21 +106,27 @@ def _check_decisions(told: set[str], decided: set[str], state: State) -> None:
 
 
 def _cases(session: Session) -> Iterator[list[tuple[bytes, State]]]:
-    query = sa.select(Case.commitment, Case.state).order_by(Case.id)
-    rows = session.execute(query.execution_options(yield_per=_BATCH)).tuples()
-    return (list(batch) for batch in rows.partitions())
+    query = sa.select(Case.id, Case.commitment, Case.state).order_by(Case.id).limit(_BATCH)
+    after = ""
+    while rows := session.execute(query.where(Case.id > after)).all():
+        yield [(row.commitment, row.state) for row in rows]
+        after = rows[-1].id
+
+
+def _decision_leaves(session: Session) -> Iterator[bytes]:
+    query = sa.select(LogLeaf.leaf).order_by(LogLeaf.leaf).limit(_BATCH)
+    after, end = leaves.DECISION, leaves.DECISION + b"\xff" * 64
+    while found := list(session.scalars(query.where(LogLeaf.leaf > after, LogLeaf.leaf < end))):
+        yield from found
+        after = found[-1]
 
 
 def _told(session: Session, waiting: set[bytes]) -> dict[bytes, set[str]]:
     """The outcomes that leaves tell, by commitment."""
-    query = sa.select(LogLeaf.leaf).where(
-        LogLeaf.leaf >= leaves.DECISION, LogLeaf.leaf < leaves.DECISION + b"\xff"
-    )
     found: dict[bytes, set[str]] = {}
-    for source in (session.scalars(query.execution_options(yield_per=_BATCH)), waiting):
-        for leaf in source:
-            if outcome := leaves.outcome_of(leaf):
-                found.setdefault(leaf[2:34], set()).add(outcome)
+    for leaf in chain(_decision_leaves(session), waiting):
+        if outcome := leaves.outcome_of(leaf):
+            found.setdefault(leaf[2:34], set()).add(outcome)
     return found
 
 

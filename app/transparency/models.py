@@ -55,8 +55,8 @@ class LogHead(Base):
 
     __tablename__ = "log_head"
 
-    made_on: Mapped[dt.date] = mapped_column(primary_key=True)
     size: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    made_on: Mapped[dt.date] = mapped_column(primary_key=True)
     root: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
     note: Mapped[str] = mapped_column(sa.Text)
     drops: Mapped[int] = mapped_column(sa.BigInteger)

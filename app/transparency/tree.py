@@ -73,7 +73,7 @@ def run(session: Session, seed: bytes, origin: str, today: dt.date) -> Head:
         counts = counts.plus(leaf)
     checkpoint = Checkpoint(origin, size + len(fresh), merkle.fold(peaks))
     head = Head(today, checkpoint.size, checkpoint.root, note.sign(checkpoint, seed), counts)
-    if last is None or (last.made_on, last.size) != (today, head.size):
+    if session.get(LogHead, (head.size, today)) is None:
         row = {"made_on": today, "size": head.size, "root": head.root, "note": head.note}
         session.execute(sa.insert(LogHead).values(**row, **asdict(counts)))
     return head
@@ -101,8 +101,8 @@ def _head(row: LogHead) -> Head:
 
 
 def heads(session: Session, limit: int) -> list[Head]:
-    """The newest heads, newest first."""
-    query = sa.select(LogHead).order_by(LogHead.made_on.desc(), LogHead.size.desc())
+    """The newest heads, newest first; by size, so that a clock set back confuses nothing."""
+    query = sa.select(LogHead).order_by(LogHead.size.desc(), LogHead.made_on.desc())
     return [_head(row) for row in session.scalars(query.limit(limit))]
 
 
@@ -150,8 +150,8 @@ def _hashes(session: Session, nodes: Sequence[Node]) -> list[bytes]:
     inner = [node.place for node in nodes if node.level]
     low = sa.select(LogLeaf.position, LogLeaf.leaf_hash).where(LogLeaf.position.in_(leaves))
     high = sa.select(LogNode.place, LogNode.node_hash).where(LogNode.place.in_(inner))
-    at_leaf = dict(session.execute(low).tuples())
-    at_node = dict(session.execute(high).tuples())
+    at_leaf = {row.position: row.leaf_hash for row in session.execute(low)}
+    at_node = {row.place: row.node_hash for row in session.execute(high)}
     return [at_node[node.place] if node.level else at_leaf[node.index] for node in nodes]
 
 
@@ -176,7 +176,7 @@ def positions(session: Session, leaf_hashes: Sequence[bytes]) -> dict[bytes, int
     """Where the leaves of these hashes stand; those that aren't in the log are left out."""
     query = sa.select(LogLeaf.leaf_hash, LogLeaf.position)
     rows = session.execute(query.where(LogLeaf.leaf_hash.in_(list(leaf_hashes))))
-    return dict(rows.tuples())
+    return {row.leaf_hash: row.position for row in rows}
 
 
 def entries(session: Session, start: int, end: int) -> list[bytes]:

@@ -174,7 +174,7 @@ def verify() -> ResponseReturnValue:
         return _verify_page(None)
     limit("receipt")
     keep_secret()
-    code, typed = (request.form.get(name, "").strip() for name in ("code", "promise"))
+    code, typed = _typed()
     settings = config()
     pen = Pen(settings.secrets, settings.origin, clock().today())
     error = "" if code or typed else "empty"
@@ -188,8 +188,18 @@ def verify() -> ResponseReturnValue:
         error = error or "promise"
     with reading() as session:
         verdict = logged.verify(session, pen, keys, promise)
-    kept = printable(typed[:2000]) if error else ""
+    # A code that stands among other words in the wrong field isn't shown again.
+    kept = printable(typed[:2000]) if error and not crypto.contains_code(typed) else ""
     return _verify_page(verdict, error, kept), 422 if error == "empty" else 200
+
+
+def _typed() -> tuple[str, str]:
+    """Code and promise as typed; a code that was put into the promise's field is a code."""
+    code, typed = (request.form.get(name, "").strip() for name in ("code", "promise"))
+    try:
+        return (code, typed) if code else (crypto.parse_code(typed), "")
+    except crypto.MistypedCodeError:
+        return code, typed
 
 
 def _verify_page(verdict: Verdict | None, error: str = "", typed: str = "") -> str:

@@ -22,8 +22,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "log_head",
-        sa.Column("made_on", sa.Date(), nullable=False),
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("made_on", sa.Date(), nullable=False),
         sa.Column("root", sa.LargeBinary(length=32), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("drops", sa.BigInteger(), nullable=False),
@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("declined", sa.BigInteger(), nullable=False),
         sa.Column("removed", sa.BigInteger(), nullable=False),
         sa.Column("other", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("made_on", "size", name=op.f("pk_log_head")),
+        sa.PrimaryKeyConstraint("size", "made_on", name=op.f("pk_log_head")),
         sqlite_with_rowid=False,
     )
     op.create_table(
