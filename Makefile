@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test test-all format catalogue requirements clean provision gates
+.PHONY: run test test-all format catalogue requirements clean provision gates bench
 
 run: $(VENV)/.run
 	@$(BIN)/flask --app app serve --demo
@@ -30,6 +30,13 @@ gates: $(VENV)/.dev
 	@$(BIN)/mypy --no-error-summary
 	@echo "== contracts"
 	@$(BIN)/lint-imports --no-cache > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
+
+# Every measurement that stands in bench/, in turn.
+bench: $(VENV)/.dev
+	@for file in bench/*.py; do \
+	  grep -q __main__ "$$file" || continue; \
+	  echo "== $$file"; \
+	  $(BIN)/python -m "bench.$$(basename "$$file" .py)" || exit 1; done
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff format --quiet .

@@ -23,6 +23,7 @@ from app.staff import (
 )
 from app.staff import views as staff_views
 from app.submissions import views as submissions_views
+from app.transparency import views as transparency_views
 from config import Config, ConfigError
 
 __all__ = ["create_app", "models"]
@@ -59,6 +60,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     app.register_blueprint(unit_views.blueprint)
     app.register_blueprint(submissions_views.blueprint)
     app.register_blueprint(cases_views.public)
+    app.register_blueprint(transparency_views.blueprint)
     app.register_blueprint(cases_views.desk)
     app.register_blueprint(queue_views.blueprint)
     app.register_blueprint(removal_views.blueprint)

@@ -1,4 +1,4 @@
-"""The commands: init, demo, invite, start-anew, serve, worker, open-boxes."""
+"""The commands: init, demo, serve, worker, open-boxes; those of the county and of the log apart."""
 
 from __future__ import annotations
 
@@ -12,24 +12,18 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import NoReturn
 
 import click
 import sqlalchemy as sa
 from flask import Flask
 from flask.cli import with_appcontext
 
-from app import db, demo
+from app import county_cli, db, demo, log_cli
 from app import worker as jobs
 from app.cases import opening
-from app.errors import DomainError
-from app.i18n import gettext
-from app.organisation import exporting, importing, sheets
-from app.organisation import service as organisation
 from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
-from app.staff import invitations, keepers, succession
-from app.staff.models import Role
+from app.transparency import tree
 from app.web import clock, config
 from config import Config
 
@@ -44,6 +38,18 @@ def prepare() -> None:
         if session.scalar(sa.select(OpeningKey.id)) is None:
             today = clock().today()
             sealing.make_opening_key(session, config().secrets.instance_secret, today)
+    with db.reading() as session:
+        unsigned = tree.newest_head(session) is None
+    if unsigned:
+        jobs.run_log(config(), clock())  # the first head is over what there is, mostly nothing
+
+
+def make_demo_county() -> bool:
+    """Make the demo county and log what happened in it; False where there is a county already."""
+    made = demo.make_county(config(), clock())
+    if made:
+        jobs.run_log(config(), clock())
+    return made
 
 
 @click.command("init")
@@ -59,7 +65,7 @@ def init() -> None:
 def make_demo() -> None:
     """Set up the demo county, unless this instance already has units."""
     prepare()
-    made = demo.make_county(config(), clock())
+    made = make_demo_county()
     click.echo("the demo county is ready" if made else "this instance already has a county")
 
 
@@ -67,8 +73,10 @@ def make_demo() -> None:
 @click.option("--now", is_flag=True, help="Open whatever lies in the boxes, at any hour.")
 @with_appcontext
 def open_boxes(now: bool) -> None:
-    """Open the boxes that are due."""
-    opened = run_opening(now=now) or opening.Opened()
+    """Open the boxes that are due, then bring the public log up to date."""
+    opened = run_opening(now=now)
+    jobs.run_due_log(config(), clock(), opened)
+    opened = opened or opening.Opened()
     click.echo(f"opened {opened.drops} drops in {opened.boxes} boxes")
 
 
@@ -77,56 +85,11 @@ def run_opening(*, now: bool = False) -> opening.Opened | None:
     return jobs.run_opening(config(), clock(), now=now)
 
 
-@click.command("invite")
-@click.argument("username")
-@click.argument("role", type=click.Choice([role.value for role in Role]))
-@click.argument("unit_slug", required=False)
-@with_appcontext
-def invite(username: str, role: str, unit_slug: str | None) -> None:
-    """Print the link by which somebody makes their account; it works once within 7 days."""
-    settings = config()
-    try:
-        with db.transaction() as session:
-            unit = organisation.branch(session, unit_slug) if unit_slug else None
-            token = invitations.invite(
-                session,
-                username=username,
-                role=Role(role),
-                unit_id=unit.id if unit else None,
-                now=clock().now(),
-                invited_by=None,
-                instance_secret=settings.secrets.instance_secret,
-            )
-    except DomainError as error:
-        _refuse(error)
-    click.echo(f"{_address(settings)}/desk/invitation/{token}")
-    click.echo("in front of it stands this machine's address: put your public one there", err=True)
-
-
-@click.command("start-anew")
-@click.argument("unit_slug")
-@with_appcontext
-def start_anew(unit_slug: str) -> None:
-    """Give a box whose keys nobody holds any more a new pair; its old texts stay shut for good."""
-    try:
-        with db.transaction() as session:
-            box_id = organisation.branch(session, unit_slug).box_id or ""
-            succession.start_anew(session, box_id, clock().now(), clock().today())
-    except DomainError as error:
-        _refuse(error)
-    click.echo(f"the box of {unit_slug} has a new key")
-
-
-def _refuse(error: DomainError) -> NoReturn:
-    click.echo(error.message % error.values if error.values else error.message, err=True)
-    sys.exit(2)
-
-
 @click.command("worker")
 @click.option("--once", is_flag=True, help="Do what is due now and end.")
 @with_appcontext
 def worker(once: bool) -> None:
-    """Do what is due at its hour: the opening, the yearly keys, the digests, what is to be sent."""
+    """Do what is due at its hour: the opening, the log, yearly keys, digests, messages."""
     stop = threading.Event()
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -141,55 +104,6 @@ def worker(once: bool) -> None:
         if once:
             return
         stop.wait(WORKER_PAUSE)
-
-
-@click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@with_appcontext
-def bring_in(file: Path) -> None:
-    """Bring units, members and staff in from an XLSX or CSV file; all of it or nothing.
-
-    Faults go to stderr as `sheet:row:column: sentence`, the exit code is 2.
-    """
-    try:
-        book = sheets.read_book(file.name, file.read_bytes())
-        with db.transaction() as session:
-            done = importing.bring_in(session, book, clock().today(), _show_progress)
-            rows = [(row.username, row.role, row.unit) for row in done.staff]
-            secret = config().secrets.instance_secret
-            invited = invitations.invite_all(session, rows, clock().now(), None, secret)
-    except DomainError as error:
-        _refuse(error)
-    except sheets.SheetError as error:
-        for fault in error.faults:
-            where = f"{fault.sheet or file.name}:{fault.row or ''}:{fault.column}"
-            click.echo(f"{where}: {fault.filled(gettext(fault.message))}", err=True)
-        sys.exit(2)
-    click.echo(
-        f"units: {done.units_added} added, {done.units_changed} changed;"
-        f" members: {done.members_added} added, {done.members_changed} changed"
-    )
-    for username, token in invited.links:
-        click.echo(f"invitation for {username}: {_address(config())}/desk/invitation/{token}")
-    for username in invited.later:
-        click.echo(f"{username}: give the second role once the first is accepted", err=True)
-
-
-def _show_progress(what: str, count: int, total: int) -> None:
-    if count == total or count % 200 == 0:
-        end = "\n" if count == total else "\r"
-        click.echo(f"{what} {count}/{total}{end}", err=True, nl=False)
-
-
-@click.command("export")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@with_appcontext
-def export(file: Path) -> None:
-    """Write the county to an XLSX file, such that importing it again changes nothing."""
-    with db.reading() as session:
-        raw = exporting.export(session, keepers.assignments(session))
-    file.write_bytes(raw)
-    click.echo(f"written to {file}")
 
 
 @click.command("serve")
@@ -207,7 +121,7 @@ def serve(with_demo: bool) -> None:
         sys.exit(2)
     prepare()
     if with_demo:
-        demo.make_county(settings, clock())
+        make_demo_county()
     server = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy/gunicorn.conf.py")]
     flask = [sys.executable, "-m", "flask", "--app", "app", "worker"]
     environ = os.environ | {"DATA_DIR": str(settings.data_dir)}
@@ -271,15 +185,7 @@ def _answers(address: str) -> bool:
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask --app app`."""
-    for command in (
-        init,
-        make_demo,
-        invite,
-        start_anew,
-        serve,
-        worker,
-        open_boxes,
-        bring_in,
-        export,
-    ):
+    for command in (init, make_demo, serve, worker, open_boxes):
         app.cli.add_command(command)
+    county_cli.init_app(app)
+    log_cli.init_app(app)

@@ -259,11 +259,6 @@ def decision_leaf(committed: bytes, outcome: str, reason: str, nonce: bytes) -> 
     return b"D1" + committed + outcome.encode() + hashlib.sha256(reason.encode() + nonce).digest()
 
 
-def removal_leaf(committed: bytes, ground: str) -> bytes:
-    """The log's leaf of a lawful removal: "D1" || C || removed || H(ground)."""
-    return b"D1" + committed + b"removed" + hashlib.sha256(ground.encode()).digest()
-
-
 @lru_cache(maxsize=4)
 def _signing_key(seed: bytes) -> SigningKey:
     # Cached: making the key costs as much as a signature. The county's own key, never a speaker's.

@@ -10,7 +10,9 @@ from app.clock import Clock
 from app.notifications import channels, digest, letters, outbox
 from app.notifications import service as notifications
 from app.notifications.channels import DeliveryError, Parcel, Post
+from app.sealing import service as sealing
 from app.staff import succession
+from app.transparency import tree
 from config import Config
 
 MOST_AT_ONCE = 500
@@ -23,6 +25,22 @@ def run_opening(config: Config, clock: Clock, *, now: bool = False) -> opening.O
     if opened is not None:
         db.truncate_journal()
     return opened
+
+
+def run_log(config: Config, clock: Clock) -> tree.Head:
+    """One run of the public log, in a transaction of its own."""
+    with db.transaction() as session:
+        return tree.run(session, config.secrets.log_seed, config.origin, clock.today())
+
+
+def run_due_log(config: Config, clock: Clock, opened: opening.Opened | None) -> None:
+    """The log's run after the day's opening; made up for when it was killed before it ended."""
+    today = clock.today()
+    with db.reading() as session:
+        head = tree.newest_head(session)
+        open_today = sealing.opening_key(session).made_on >= today
+    if opened is not None or (open_today and (head is None or head.made_on < today)):
+        run_log(config, clock)
 
 
 def rotate_keys(clock: Clock) -> int:
@@ -85,7 +103,7 @@ def _deliver_one(config: Config, clock: Clock, found: notifications.Addressed) -
 
 def run_due(config: Config, clock: Clock) -> None:
     """Everything that is due now."""
-    run_opening(config, clock)
+    run_due_log(config, clock, run_opening(config, clock))
     rotate_keys(clock)
     put_digests(config, clock)
     deliver(config, clock)

@@ -36,7 +36,8 @@ def test_speakers_tables_have_no_row_number(app: Flask) -> None:
             rows = connection.execute(sa.text("SELECT name, sql FROM sqlite_master"))
             tables = {row.name: row.sql or "" for row in rows}
         for name in ("lying_item", "case", "case_event", "thread_item", "sealed_item", "key_wrap",
-                     "pending_leaf", "answer", "speaker_tally"):  # fmt: skip
+                     "pending_leaf", "log_leaf", "log_node", "log_head", "answer",
+                     "speaker_tally"):  # fmt: skip
             assert "WITHOUT ROWID" in tables[name], name
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app import crypto
 from app.cases import record
 from app.cases.models import Case, ItemKind
 from app.cases.queue import Unlocked
 from app.cases.workflow import Move, State
 from app.errors import N_, Conflict, Invalid
 from app.sealing import service as sealing
+from app.transparency import log
 
 _TOLD = (ItemKind.ANSWER, ItemKind.DECLINE)
 # What has ended otherwise than by an answer can't be followed.
@@ -35,12 +38,13 @@ def merge(session: Session, desk: Unlocked, case: Case, into: Case | None, today
         )
     record.move(session, case, Move.MERGE, today)
     case.merged_into = into.id
+    moved = {follower.id for follower in _followers(session, case)}
     for follower in _followers(session, case):
         follower.merged_into = into.id
-    for kind, raw in _told(session, desk, into):
-        for follower in (case, *_followers(session, case)):
-            record.tell(session, follower, kind, raw, today)
     session.flush()
+    followers = [f for f in _followers(session, into) if f.id == case.id or f.id in moved]
+    for kind, raw in _told(session, desk, into):
+        _tell(session, desk, followers, kind, raw, into.decline_reason or "", today)
 
 
 def _followers(session: Session, case: Case) -> list[Case]:
@@ -55,11 +59,38 @@ def _told(session: Session, desk: Unlocked, case: Case) -> list[tuple[ItemKind, 
 
 
 def tell_followers(
-    session: Session, case: Case, kind: ItemKind, raw: bytes, today: dt.date
+    session: Session,
+    desk: Unlocked,
+    case: Case,
+    kind: ItemKind,
+    raw: bytes,
+    today: dt.date,
 ) -> None:
-    """Tell an answer or a refusal to every receipt that follows this case."""
-    for follower in _followers(session, case):
+    """Tell an answer or a refusal to every receipt that follows this case; a leaf for each."""
+    _tell(session, desk, _followers(session, case), kind, raw, case.decline_reason or "", today)
+
+
+def _tell(
+    session: Session,
+    desk: Unlocked,
+    followers: list[Case],
+    kind: ItemKind,
+    raw: bytes,
+    decline_reason: str,
+    today: dt.date,
+) -> None:
+    outcome, reason = "declined", decline_reason
+    if kind is ItemKind.ANSWER:
+        outcome = "answered"
+        reason = hashlib.sha256(record.text_of(raw).encode()).hexdigest()
+    found = []
+    for follower in followers:
         record.tell(session, follower, kind, raw, today)
+        content = record.opinion_of(session, desk.keys, follower)
+        if content is not None:
+            leaf = crypto.decision_leaf(follower.commitment, outcome, reason, content.nonce)
+            found.append(leaf)
+    log.append(session, found)
 
 
 def split(session: Session, case: Case, today: dt.date) -> None:

@@ -18,7 +18,7 @@ from app import crypto
 from app.cases import acts
 from app.cases.models import Author, Case, CaseEvent, Channel, ItemKind, ThreadItem
 from app.cases.workflow import Move, State
-from app.clock import FRIDAY, quarter_of
+from app.clock import FRIDAY, first_friday_after, quarter_of
 from app.sealing import service as sealing
 from app.sealing.models import KeyWrap, OpeningKey, SealedItem
 from app.submissions.lying import (
@@ -87,7 +87,8 @@ def open_boxes(
     key = sealing.opening_key_exclusive(session)
     if not now and not is_due(key.made_on, local, config.opening_hour):
         return None  # another worker was first
-    everything = now or today.weekday() == FRIDAY
+    # A Friday on which the server was down is made up for: its promises fall due all the same.
+    everything = now or first_friday_after(key.made_on) <= today
     k = 1 if everything else config.mixing_threshold
     secret = config.secrets.instance_secret
     release = _sort_out(_unwrap_all(session, key, secret), k)

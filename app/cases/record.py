@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from app.cases.models import Answer, Author, Case, CaseEvent, ItemKind, ThreadIt
 from app.cases.workflow import Move, next_state, state_before
 from app.sealing import service as sealing
 from app.sealing.service import Sealed
+from app.submissions.service import Content
 
 RETURNING = (Move.REPLY, Move.LAPSE, Move.DISCARD, Move.SPLIT)
 
@@ -84,10 +86,25 @@ def tell(
     add_item(session, case, kind, Author.GROUP if group else Author.DESK, sealed, today)
 
 
+def opinion_of(session: Session, keys: Mapping[str, bytes], case: Case) -> Content | None:
+    """What a case's speaker said, where these keys open it."""
+    query = sa.select(ThreadItem.item_id).where(
+        ThreadItem.case_id == case.id, ThreadItem.kind == ItemKind.OPINION
+    )
+    item_ids = list(session.scalars(query))
+    opened = sealing.open_items_at_desk(session, item_ids, keys)
+    return next((Content.decode(raw) for raw in opened.values()), None)
+
+
 def way_of(raw: bytes) -> tuple[str, str] | None:
     """From which box to which a referral went; None for everything else."""
     values = json.loads(raw)
     return (values["from"], values["to"]) if "from" in values else None
+
+
+def outcome_of(raw: bytes) -> str:
+    """What a ruling decided; empty for everything else."""
+    return str(json.loads(raw).get("outcome", ""))
 
 
 def words(text: str) -> bytes:

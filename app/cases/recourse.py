@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -101,8 +102,9 @@ def rule(
     if not opened:
         raise Forbidden(N_("您手里的钥匙打不开这一件，请监督组里另一位来办。"))
     nonce = Content.decode(next(iter(opened.values()))).nonce
-    _write(session, case, found, ItemKind.RULING, sentence, today, branch_too=True)
     outcome = "upheld" if step is Move.UPHOLD else "overturned"
+    raw = json.dumps({"text": sentence, "outcome": outcome}, ensure_ascii=False).encode()
+    _write(session, case, found, ItemKind.RULING, raw, today, branch_too=True)
     reason = hashlib.sha256(sentence.encode()).hexdigest()
     log.append(session, [crypto.decision_leaf(case.commitment, outcome, reason, nonce)])
     session.flush()
@@ -115,7 +117,8 @@ def respond(
     if not sentence.strip():
         raise Invalid(N_("还没有写字，什么都没有发出。请写好再发。"), field="message")
     found = _held(session, desk, case, RecourseKind.BLAMED)
-    _write(session, case, found, ItemKind.BLAMED, sentence, today, branch_too=False)
+    raw = record.words(sentence)
+    _write(session, case, found, ItemKind.BLAMED, raw, today, branch_too=False)
     if done:
         found.decided_on = today
     session.flush()
@@ -126,7 +129,7 @@ def _write(
     case: Case,
     found: Recourse,
     kind: ItemKind,
-    sentence: str,
+    raw: bytes,
     today: dt.date,
     *,
     branch_too: bool,
@@ -134,5 +137,5 @@ def _write(
     boxes = [found.group_box_id] + ([case.box_id] if branch_too else [])
     keys = [sealing.current_box_key(session, box_id) for box_id in boxes]
     readers = [key for key in keys if key is not None]
-    sealed = sealing.seal(record.words(sentence), readers, case.receipt_key)
+    sealed = sealing.seal(raw, readers, case.receipt_key)
     record.add_item(session, case, kind, Author.GROUP, sealed, today)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app import crypto
 from app.cases import merging, record
 from app.cases.models import Case, Removal, RemovalGround
 from app.cases.workflow import Move, legal
 from app.errors import N_, Conflict, Forbidden, NotFound
 from app.organisation import service as organisation
-from app.transparency import log
+from app.transparency import leaves, log
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def remove(session: Session, staff_id: str, case_id: str, today: dt.date) -> Non
     record.destroy_words(session, case)
     merging.split_all(session, case, today)
     asked.removed_by, asked.removed_on = staff_id, today
-    log.append(session, [crypto.removal_leaf(case.commitment, asked.ground)])
+    log.append(session, [leaves.removal_leaf(case.commitment, asked.ground)])
     session.flush()
 
 

@@ -135,15 +135,13 @@ def decline(
     case.decline_reason = reason
     content = _opened_content(session, desk, case)
     _tell(session, case, ItemKind.DECLINE, record.words(sentence), today)
-    merging.tell_followers(session, case, ItemKind.DECLINE, record.words(sentence), today)
+    merging.tell_followers(session, desk, case, ItemKind.DECLINE, record.words(sentence), today)
     log.append(session, [crypto.decision_leaf(case.commitment, "declined", reason, content.nonce)])
     session.flush()
 
 
 def _opened_content(session: Session, desk: Unlocked, case: Case) -> Content:
-    items = record.thread_items(session, case.id)
-    opened = sealing.open_items_at_desk(session, [item.item_id for item in items], desk.keys)
-    content = content_in([(i, opened[i.item_id]) for i in items if i.item_id in opened])
+    content = record.opinion_of(session, desk.keys, case)
     if content is None:
         raise Forbidden(N_("您手里的钥匙打不开这一件，请找同箱的保管人办理。"))
     return content
@@ -191,7 +189,7 @@ def approve(session: Session, desk: Unlocked, case: Case, today: dt.date) -> Non
         raise Forbidden(N_("这个意见箱要两个人把关：草稿是您写的，请另一位保管人来发布。"))
     content = _opened_content(session, desk, case)
     _tell(session, case, ItemKind.ANSWER, record.words(last.answer), today)
-    merging.tell_followers(session, case, ItemKind.ANSWER, record.words(last.answer), today)
+    merging.tell_followers(session, desk, case, ItemKind.ANSWER, record.words(last.answer), today)
     _publish(session, case, last, content, consent_in(shown, content), today)
     _drop_drafts(session, case, [item.item_id for item, _ in drafts])
     reason = hashlib.sha256(last.answer.encode()).hexdigest()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -23,6 +24,8 @@ from app.submissions import service as submissions
 from app.submissions.lying import LyingAct, LyingDrop, LyingLeaf
 from app.submissions.service import Act, Content, Pen
 from app.submissions.ticket import Ticket
+from app.transparency import log, note, tree
+from app.transparency.log import Standing
 
 KINDS = {
     "rate": ItemKind.RATING,
@@ -40,12 +43,17 @@ _ENDED = (State.WITHDRAWN, State.REMOVED)
 
 @dataclass(frozen=True)
 class Message:
-    """One item of a thread; `written_on` is None while it lies in the box."""
+    """One item of a thread; `written_on` is None while it lies in the box.
+
+    `logged` tells of a decision whether its leaf is in the public log; None on anything else.
+    """
 
     author: str
     kind: str
     text: str
     written_on: dt.date | None
+    logged: bool | None = None
+    outcome: str = ""
 
     @property
     def lying(self) -> bool:
@@ -71,10 +79,14 @@ class ThreadPage:
     rating: str | None
     content: Content | None
     ticket_keys: ReceiptKeys
+    commitment: bytes
     with_group: bool = False
     group_name: str = ""
     followed: State | None = None
     ground: str = ""
+    decline_reason: str = ""
+    standing: Standing = Standing.PENDING
+    promised_by: dt.date | None = None
 
     @property
     def promise(self) -> str:
@@ -91,10 +103,12 @@ def open_thread(session: Session, pen: Pen, keys: ReceiptKeys) -> ThreadPage | N
     case = _find(session, keys)
     acts = submissions.lying_acts(session, pen, keys)
     if case is not None:
-        return _case_page(session, pen, case, keys, list(acts.values()))
+        page = _case_page(session, pen, case, keys, list(acts.values()))
+        return _held_against_log(session, pen, page)
     if lying is not None:
-        return _lying_page(session, lying, keys)
+        return _held_against_log(session, pen, _lying_page(session, lying, keys))
     _open_nothing(keys)
+    log.logged(session, [crypto.drop_leaf(keys.nonce)])
     return None
 
 
@@ -115,8 +129,9 @@ def known(session: Session, keys: ReceiptKeys) -> bool:
 def _lying_page(session: Session, lying: LyingDrop | LyingLeaf, keys: ReceiptKeys) -> ThreadPage:
     if isinstance(lying, LyingLeaf):
         return ThreadPage(
-            State.WITHDRAWN, "", None, None, (), frozenset({"burn"}), "", None, None, keys
-        )
+            State.WITHDRAWN, "", None, None, (), frozenset({"burn"}), "", None, None, keys,
+            lying.commitment,
+        )  # fmt: skip
     content = submissions.content_of(lying, keys)
     branch = organisation.branches_of_boxes(session, [lying.box_id])[lying.box_id]
     return ThreadPage(
@@ -130,7 +145,46 @@ def _lying_page(session: Session, lying: LyingDrop | LyingLeaf, keys: ReceiptKey
         rating=None,
         content=content,
         ticket_keys=keys,
+        commitment=_committed(content),
     )
+
+
+def _committed(content: Content) -> bytes:
+    """C, computed anew from the words: what the database says of it counts for nothing."""
+    return crypto.commitment(content.nonce, content.text, [])
+
+
+def _held_against_log(session: Session, pen: Pen, page: ThreadPage) -> ThreadPage:
+    """The page with what the public log says of the drop and of each decision; one query."""
+    told = {
+        message: crypto.decision_leaf(page.commitment, *decided, page.ticket_keys.nonce)
+        for message in page.messages
+        if (decided := _decision(message, page.decline_reason))
+    }
+    dropped = crypto.drop_leaf(page.commitment)
+    found = log.logged(session, [dropped, *told.values()])
+    promise = log.read_promise(page.promise, crypto.verify_key(pen.secrets.log_seed))
+    by = promise.by if promise else None
+    return replace(
+        page,
+        standing=log.standing(in_log=dropped in found, by=by, today=pen.today),
+        promised_by=by,
+        messages=tuple(
+            replace(message, logged=told[message] in found) if message in told else message
+            for message in page.messages
+        ),
+    )
+
+
+def _decision(message: Message, decline_reason: str) -> tuple[str, str] | None:
+    """Outcome and reason of a message that is a decision, as its leaf has them."""
+    if message.kind == ItemKind.DECLINE:
+        return "declined", decline_reason
+    if message.kind == ItemKind.RULING:
+        return message.outcome, hashlib.sha256(message.text.encode()).hexdigest()
+    if message.kind == ItemKind.ANSWER:
+        return "answered", hashlib.sha256(message.text.encode()).hexdigest()
+    return None
 
 
 def _case_page(
@@ -163,6 +217,8 @@ def _case_page(
         group_name=group.name if group else "",
         followed=followed.state if followed else None,
         ground=removal.ground_of(session, case.id) or "",
+        decline_reason=(followed or case).decline_reason or "",
+        commitment=_committed(content) if content else case.commitment,
     )
 
 
@@ -184,7 +240,13 @@ def _superior(session: Session, branch: Branch) -> _Superior | None:
 
 
 def _message(item: ThreadItem, raw: bytes) -> Message:
-    return Message(item.author, item.kind, record.text_of(raw), item.written_on)
+    return Message(
+        item.author,
+        item.kind,
+        record.text_of(raw),
+        item.written_on,
+        outcome=record.outcome_of(raw),
+    )
 
 
 def _lying_message(act: LyingAct, keys: ReceiptKeys) -> Message:
@@ -285,19 +347,24 @@ def burn(session: Session, pen: Pen, ticket: Ticket) -> None:
     )
 
 
-def receipt_file(page: ThreadPage) -> dict[str, object]:
-    """The receipt as `yanlu-receipt/1`; proof and checkpoint are null until it is in the log."""
+def receipt_file(session: Session, pen: Pen, page: ThreadPage) -> dict[str, object]:
+    """The receipt as `yanlu-receipt/1`; proof and checkpoint are null until it is in the log.
+
+    `index` is the leaf's position, which the proof needs; `key` the county's verifier key.
+    """
     content = page.content
     if content is None:
         raise Conflict(N_("这件意见已经撤回，没有可以保存的内容了。"))
-    committed = crypto.commitment(content.nonce, content.text, [])
+    found = tree.evidence(session, crypto.drop_leaf(page.commitment))
     return {
         "format": "yanlu-receipt/1",
         "text": content.text,
         "attachments": [],
         "nonce": content.nonce.hex(),
-        "commitment": committed.hex(),
+        "commitment": page.commitment.hex(),
         "promise": content.promise,
-        "proof": None,
-        "checkpoint": None,
+        "proof": [step.hex() for step in found.proof] if found else None,
+        "index": found.index if found else None,
+        "checkpoint": found.checkpoint if found else None,
+        "key": str(note.county_key(pen.secrets.log_seed, pen.origin)),
     }

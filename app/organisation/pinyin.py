@@ -18,7 +18,8 @@ def search_key(name: str) -> str:
     """
     name = name[:MOST_CHARACTERS].casefold()
     whole = "".join(part[0] for part in pinyin(name, style=Style.NORMAL))
-    readings = pinyin(name, style=Style.FIRST_LETTER, heteronym=True)
+    # Character by character: a phrase that the dictionary knows would hide the other readings.
+    readings = [pinyin(c, style=Style.FIRST_LETTER, heteronym=True)[0] for c in name]
     first = "".join(part[0][:1] for part in pinyin(name, style=Style.FIRST_LETTER))
     letters = [sorted({reading[:1] for reading in part}) for part in readings]
     others = (

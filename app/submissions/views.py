@@ -378,10 +378,10 @@ def file() -> ResponseReturnValue:
         return _code_page("ticket"), 422
     with reading() as session:
         page = thread.open_thread(session, _pen(), ticket.keys)
-    if page is None:
+        saved = thread.receipt_file(session, _pen(), page) if page else None
+    if saved is None:
         return _code_page("unknown")
     keep_secret()
-    saved = render_template("submissions/file.html", saved=thread.receipt_file(page))
-    response = Response(saved)
+    response = Response(render_template("submissions/file.html", saved=saved))
     response.headers["Content-Disposition"] = 'attachment; filename="yanlu-receipt.html"'
     return response

@@ -19,6 +19,7 @@ from app.staff import keepers
 from app.staff.models import Staff
 from app.submissions import service as submissions
 from app.submissions.models import LyingItem
+from app.transparency import leaves
 from app.transparency.models import PendingLeaf
 from tests.cases.conftest import Scene
 from tests.conftest import Hand
@@ -269,7 +270,7 @@ def test_a_removal_takes_two_persons_and_leaves_its_leaf(scene: Scene) -> None:
     with scene.writing() as session:
         removal.remove(session, "office-2", case_id, today)
         assert session.scalar(sa.select(sa.func.count()).select_from(SealedItem)) == 0
-        leaf = crypto.removal_leaf(receipt.promise.commitment, "third_person")
+        leaf = leaves.removal_leaf(receipt.promise.commitment, "third_person")
         assert leaf in set(session.scalars(sa.select(PendingLeaf.leaf)))
     page = scene.thread(receipt)
     assert (page.state, page.ground) == (State.REMOVED, "third_person")

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import cli
+from app import county_cli
 from app.db import reading, transaction
 from app.organisation import service as organisation
 from app.organisation.models import Unit, UnitKind
@@ -224,7 +224,7 @@ class County:
 
     def cli_link(self, *words: str) -> str:
         """What `flask invite` prints."""
-        result = self.app.test_cli_runner().invoke(cli.invite, list(words))
+        result = self.app.test_cli_runner().invoke(county_cli.invite, list(words))
         assert result.exit_code == 0, result.output
         return result.stdout.strip().splitlines()[0]
 

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from app import cli
+from app import county_cli
 from app.db import reading, transaction
 from app.errors import Conflict
 from app.staff import invitations, keepers, second_factor
@@ -35,7 +35,7 @@ def test_a_fresh_instance_gets_its_first_office_account_from_the_command_line(
 def test_the_command_refuses_in_one_sentence(county: County) -> None:
     run = county.app.test_cli_runner().invoke
     for words in (["x", "office"], ["li", "keeper"], ["li", "keeper", "nowhere"]):
-        result = run(cli.invite, words)
+        result = run(county_cli.invite, words)
         assert result.exit_code == 2
         assert len(result.stderr.strip().splitlines()) == 1
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from app import cli, worker
+from app import cli, county_cli, worker
 from app.db import reading, transaction
 from app.errors import Conflict
 from app.organisation import service as organisation
@@ -440,7 +440,7 @@ def test_a_box_that_nobody_can_open_any_more_is_closed_and_started_anew_by_the_o
     county.keeper(office, "li", "longtan")
     item = county.say(box, "旧的意见")
     runner = county.app.test_cli_runner()
-    early = runner.invoke(cli.start_anew, ["longtan"])
+    early = runner.invoke(county_cli.start_anew, ["longtan"])
     assert early.exit_code == 2  # somebody holds the key
     link = county.act(office.get("/desk/staff"), "li", "发重设链接", office).marked("data-link")[0]
     li = Walker(county.app, county.hand, "li")
@@ -450,7 +450,7 @@ def test_a_box_that_nobody_can_open_any_more_is_closed_and_started_anew_by_the_o
     li.sign_in()
     assert 'data-box="lost"' in li.get("/desk/staff").text
 
-    result = runner.invoke(cli.start_anew, ["longtan"])
+    result = runner.invoke(county_cli.start_anew, ["longtan"])
     assert result.exit_code == 0, result.output
     assert 'name="opinion"' in county.app.test_client().get("/box/longtan").text
     assert county.read(li, item) is None

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from pathlib import Path
 
-from app import cli
+from app import cli, county_cli
 from tests.staff.people import County, Walker
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "keys.md").read_text("utf-8")
@@ -28,7 +28,7 @@ def test_the_guide_is_true_word_for_word(county: County) -> None:
     assert [line.split()[0] for line in COMMANDS] == ["invite", "start-anew"]
 
     # 1. The first office account
-    printed = runner.invoke(cli.invite, COMMANDS[0].split()[1:])
+    printed = runner.invoke(county_cli.invite, COMMANDS[0].split()[1:])
     assert printed.exit_code == 0
     office = county.walker("zhang", printed.stdout.splitlines()[0])
     assert office.is_in() is False
@@ -118,7 +118,7 @@ def test_the_guide_is_true_word_for_word(county: County) -> None:
     renewed(county, "/desk/staff", "sun", office)
     assert county.box_keys(stone)[-1].retired_on is not None
     words = COMMANDS[1].replace("longtan", "shiqiao").split()[1:]
-    assert runner.invoke(cli.start_anew, words).exit_code == 0
+    assert runner.invoke(county_cli.start_anew, words).exit_code == 0
     assert county.box_keys(stone)[-1].retired_on is None
 
     # 9. Who did what
