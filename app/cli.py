@@ -1,4 +1,4 @@
-"""The commands: init, demo, serve, worker, open-boxes."""
+"""The commands: init, check, demo, serve, worker, open-boxes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.cases import opening
 from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
 from app.web import clock, config
-from config import Config
+from config import SECRETS_FILE, Config
 
 ROOT = Path(__file__).parent.parent
 WORKER_PAUSE = 20.0
@@ -44,6 +44,29 @@ def init() -> None:
     """Make or upgrade the database of this instance."""
     prepare()
     click.echo("the database is ready")
+
+
+def find_leaks() -> list[str]:
+    """What around this software would keep what it doesn't: settings of the database, file modes."""
+    folder = config().data_dir
+    loose = [
+        f"{path} can be read by other users: chmod go-rwx"
+        for path in (folder, folder / SECRETS_FILE)
+        if path.exists() and path.stat().st_mode & 0o077
+    ]
+    return loose + db.leaking_settings()
+
+
+@click.command("check")
+@with_appcontext
+def check() -> None:
+    """Look for settings that would betray a speaker; ends with 1 and a line for each."""
+    leaks = find_leaks()
+    for leak in leaks:
+        click.echo(leak, err=True)
+    if leaks:
+        sys.exit(1)
+    click.echo("nothing found that keeps what it shouldn't")
 
 
 @click.command("demo")
@@ -79,6 +102,8 @@ def run_opening(*, now: bool = False) -> opening.Opened | None:
 def worker(once: bool) -> None:
     """Do what is due at its hour: the daily opening."""
     stop = threading.Event()
+    for leak in find_leaks():
+        click.echo(f"warning: {leak}", err=True)
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -169,5 +194,5 @@ def _answers(address: str) -> bool:
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask --app app`."""
-    for command in (init, make_demo, serve, worker, open_boxes):
+    for command in (init, check, make_demo, serve, worker, open_boxes):
         app.cli.add_command(command)
