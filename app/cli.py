@@ -47,7 +47,7 @@ def init() -> None:
 
 
 def find_leaks() -> list[str]:
-    """What around this software would keep what it doesn't: settings of the database, file modes."""
+    """What around this software keeps more than it does: the database's settings, file modes."""
     folder = config().data_dir
     loose = [
         f"{path} can be read by other users: chmod go-rwx"
@@ -102,8 +102,7 @@ def run_opening(*, now: bool = False) -> opening.Opened | None:
 def worker(once: bool) -> None:
     """Do what is due at its hour: the daily opening."""
     stop = threading.Event()
-    for leak in find_leaks():
-        click.echo(f"warning: {leak}", err=True)
+    _warn()
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -117,6 +116,15 @@ def worker(once: bool) -> None:
         if once:
             return
         stop.wait(WORKER_PAUSE)
+
+
+def _warn() -> None:
+    try:
+        leaks = find_leaks()
+    except sa.exc.OperationalError:
+        return  # away: the worker waits for it, and `check` tells before each start
+    for leak in leaks:
+        click.echo(f"warning: {leak}", err=True)
 
 
 @click.command("serve")

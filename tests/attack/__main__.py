@@ -47,7 +47,9 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=4)
     parser.add_argument("--lookups", type=int, default=1000)
     parser.add_argument("--only", choices=("attack", "mutations"))
-    parser.add_argument("--trap", action="append", help="this mutation alone, by a word of its name")
+    parser.add_argument(
+        "--trap", action="append", help="this mutation alone, by a word of its name"
+    )
     given = parser.parse_args()
     if shutil.which("nginx") is None and not Path("/usr/sbin/nginx").exists():
         print("nginx is missing: apt install nginx-light")
@@ -62,9 +64,7 @@ def main() -> int:
             found = attack(
                 stack, runs=given.runs, rows=given.rows, times=given.times, lookups=given.lookups
             )
-        verdicts += [
-            Verdict(f"{v.test} [{database}]", v.figure, v.bound, v.held) for v in found
-        ]
+        verdicts += [Verdict(f"{v.test} [{database}]", v.figure, v.bound, v.held) for v in found]
     if given.only != "attack":
         with _folder() as folder:
             verdicts += mutations.put_back(Path(folder), given.trap, given.database or DATABASES)

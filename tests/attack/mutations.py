@@ -51,7 +51,7 @@ def _traces(*accidents: str) -> Check:
 
 
 def _timing(stack: Stack) -> list[Verdict]:
-    return roads.timing(stack, 2, 300)
+    return roads.timing(stack, 2, 600)
 
 
 _LYING = "app/submissions/lying.py"
@@ -112,7 +112,9 @@ TRAPS = (
          (("app/web.py", "    _compress(response)\n    if",
            '    _compress(response)\n    response.set_cookie("v", "1")\n    if'),), roads.flow),
     Trap("lookups answered at once", "sqlite",
-         (("app/web.py", "LOOKUP_TIME_STEP = 0.1", "LOOKUP_TIME_STEP = 0.0"),), _timing),
+         (("app/web.py", "LOOKUP_TIME_STEP = 0.1", "LOOKUP_TIME_STEP = 0.0"),
+          ("app/cases/thread.py", "    _open_nothing(session, keys)\n    return", "    return")),
+         _timing),
 )  # fmt: skip
 
 
@@ -137,10 +139,11 @@ def _spring(trap: Trap, stack: Stack) -> str:
     try:
         trap.put_into(stack.tree)
         with stack:
-            failed = [v for v in trap.check(stack) if v.held is False]
+            found = trap.check(stack)
     except AssertionError as error:  # the mutant doesn't even run: nothing is proved
         return f"no verdict: {str(error)[-80:]!r}"
+    failed = [v for v in found if v.held is False]
     if not failed:
-        return "NOT CAUGHT"
+        return f"NOT CAUGHT: {found[0].figure}"
     figure = failed[0].figure.replace(str(stack.folder) + "/", "")
     return f"caught: {failed[0].test}: {figure[:60]}"

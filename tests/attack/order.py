@@ -56,7 +56,11 @@ class Measures:
             zs = [rho * root for rho in self.rhos[name]]
             over = sum(abs(z) > z_bound for z in zs)
             p = pooled(zs)
-            worst, most, least = max(worst, *map(abs, self.rhos[name])), max(most, over), min(least, p)
+            worst, most, least = (
+                max(worst, *map(abs, self.rhos[name])),
+                max(most, over),
+                min(least, p),
+            )
             allowed = 1 if len(zs) >= 20 else 0
             held = held and over <= allowed and (p > 0.01 or len(zs) < 20)
         runs = max(len(self.rhos[name]) for name in names)
@@ -82,9 +86,13 @@ def tables(stack: Stack) -> Iterator[Table]:
         ).fetchall()]  # fmt: skip
         for name in names:
             hidden = "" if lite else "ctid::text AS ctid, xmin::text::bigint AS xmin,"
-            if lite and "WITHOUT ROWID" not in connection.execute(
-                "SELECT sql FROM sqlite_master WHERE name = ?", (name,)
-            ).fetchone()[0].upper():
+            if (
+                lite
+                and "WITHOUT ROWID"
+                not in connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,))
+                .fetchone()[0]
+                .upper()
+            ):
                 hidden = "rowid AS rowid,"
             cursor = connection.execute(f'SELECT {hidden} * FROM "{name}"')
             columns = [d[0] for d in cursor.description]
@@ -102,7 +110,9 @@ def _ctid(text: str) -> tuple[int, ...]:
 # --- one run ------------------------------------------------------------------------------------
 
 
-def one_run(stack: Stack, number: int, rows: int, measures: Measures, *, bytes_too: bool) -> list[str]:
+def one_run(
+    stack: Stack, number: int, rows: int, measures: Measures, *, bytes_too: bool
+) -> list[str]:
     """Drop, open, and compare; returns what matched byte for byte and shouldn't."""
     client = stack.client()
     ticket = client.get(BOX).ticket
@@ -141,7 +151,9 @@ def _measure_lying(stack: Stack, lying: dict[Any, int], measures: Measures) -> l
     if "rowid" in at:
         measures.add("rowid lying_item", arrivals, [row[at["rowid"]] for row in rows])
     for column in set(at) - {"pool_id", "wrapped", "rowid", "ctid", "xmin"}:
-        measures.add(f"column lying_item.{column}", arrivals, [str(row[at[column]]) for row in rows])
+        measures.add(
+            f"column lying_item.{column}", arrivals, [str(row[at[column]]) for row in rows]
+        )
     return [bytes(row[at["wrapped"]]) for row in rows]
 
 
@@ -216,7 +228,7 @@ def _matches(
                 raw = value.encode() if isinstance(value, str) else value
                 if not isinstance(raw, bytes) or len(raw) < 32 or _known_before(table, column):
                     continue
-                middle = raw[: 32] if len(raw) < 200 else raw[100:164]
+                middle = raw[:32] if len(raw) < 200 else raw[100:164]
                 if middle in before or middle.hex().encode() in before:
                     matched.append(f"{table.name}.{column}")
     if stack.database == "sqlite":

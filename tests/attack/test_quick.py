@@ -1,4 +1,4 @@
-"""The quick part of the attack: one deployment on SQLite, every accident, one run of each figure."""
+"""The quick part of the attack: SQLite, every accident, one run of each figure."""
 
 from __future__ import annotations
 

@@ -33,6 +33,22 @@ def speaker(stack: Stack) -> Client:
     return stack.client(ADDRESS, **{k.replace("-", "_"): v for k, v in HEADERS.items()})
 
 
+def broken_hello() -> bytes:
+    """A TLS 1.3 hello whose key share has no right length: nginx logs the client at crit."""
+
+    def sized(width: int, content: bytes) -> bytes:
+        return len(content).to_bytes(width, "big") + content
+
+    extensions = (
+        b"\x00\x2b" + sized(2, b"\x02\x03\x04")
+        + b"\x00\x0a" + sized(2, sized(2, b"\x00\x1d"))
+        + b"\x00\x0d" + sized(2, sized(2, b"\x04\x03\x08\x04\x04\x01"))
+        + b"\x00\x33" + sized(2, sized(2, b"\x00\x1d" + sized(2, b"\x01" * 31)))
+    )  # fmt: skip
+    hello = b"\x03\x03" + b"r" * 32 + b"\x00" + sized(2, b"\x13\x01") + b"\x01\x00"
+    return b"\x16\x03\x01" + sized(2, b"\x01" + sized(3, hello + sized(2, extensions)))
+
+
 class Traces:
     """One speaker's road with all its accidents, and what was found after each."""
 
@@ -71,9 +87,7 @@ class Traces:
         seen = list(contents)
         spoken = [MARK, WORDS, *self.codes, *(c.replace("-", "") for c in self.codes)]
         self.verdicts.append(zero(f"1 identity after {name}", Hunt(IDENTITY).hits(seen)))
-        self.verdicts.append(
-            zero(f"1 text and code after {name}", Hunt(tuple(spoken)).hits(seen))
-        )
+        self.verdicts.append(zero(f"1 text and code after {name}", Hunt(tuple(spoken)).hits(seen)))
 
     def look_at_place_logs(self) -> None:
         """A drop's place in the pool stands in the database by right, in a log never."""
@@ -151,7 +165,8 @@ class Traces:
                 with contextlib.suppress(OSError), self._plain(port) as line:
                     line.sendall(raw)
                     line.recv(4096)
-        for broken in (b"\x16\x03\x01\x00\x05hello", b"\x16\x03\x01\x02\x00" + b"\x01" * 512):
+        noise = b"\x16\x03\x01\x02\x00" + b"\x01" * 512
+        for broken in (b"\x16\x03\x01\x00\x05hello", noise, broken_hello()):
             with contextlib.suppress(OSError), self._plain(self.stack.port) as line:
                 line.sendall(broken)
                 line.recv(4096)
