@@ -53,35 +53,27 @@ class Hunt:
 
     secrets: tuple[str, ...]
 
-    def pattern(self) -> re.Pattern[bytes]:
-        """All spellings of all secrets, in one expression."""
-        every = sorted(s for secret in self.secrets for s in spellings(secret))
-        return re.compile(b"|".join(map(re.escape, every)))
-
     def hits(self, contents: Iterable[tuple[str, bytes]]) -> list[str]:
         """Where something was found."""
-        if not self.secrets:
-            return []
-        pattern = self.pattern()
-        found = []
-        for name, content in contents:
-            if any(pattern.search(part) for part in (content, *inflated(content))):
-                found.append(name)
-        return found
+        every = {spelling for secret in self.secrets for spelling in spellings(secret)}
+        return [
+            name
+            for name, content in contents
+            if any(s in part for part in (content, *inflated(content)) for s in every)
+        ]
 
 
 def inflated(content: bytes) -> Iterator[bytes]:
     """Whatever in it is a zlib or gzip stream, unpacked."""
+    view = memoryview(content)
     for start in re.finditer(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08", content):
-        for bits in (15, 31) if content[start.start()] == 0x1F else (15,):
-            try:
-                unpacked = zlib.decompressobj(bits).decompress(
-                    content[start.start() :], _MOST_INFLATED
-                )
-            except zlib.error:
-                continue
-            if len(unpacked) >= 8:
-                yield unpacked
+        piece = view[start.start() : start.start() + _MOST_INFLATED]
+        try:
+            unpacked = zlib.decompressobj(47).decompress(piece, _MOST_INFLATED)
+        except zlib.error:
+            continue
+        if len(unpacked) >= 8:
+            yield unpacked
 
 
 def files_below(*folders: Path) -> Iterator[tuple[str, bytes]]:
@@ -97,8 +89,9 @@ def files_below(*folders: Path) -> Iterator[tuple[str, bytes]]:
                     continue
 
 
-def open_files(process_ids: Iterable[int]) -> Iterator[tuple[str, bytes]]:
-    """Every regular file that these processes hold open, deleted ones too."""
+def open_files(process_ids: Iterable[int], *besides: Path) -> Iterator[tuple[str, bytes]]:
+    """Every regular file that these processes hold open: without a name, or not below `besides`."""
+    seen = set()
     for process_id in process_ids:
         folder = Path(f"/proc/{process_id}/fd")
         try:
@@ -107,8 +100,13 @@ def open_files(process_ids: Iterable[int]) -> Iterator[tuple[str, bytes]]:
             continue
         for descriptor in descriptors:
             try:
-                if stat.S_ISREG(descriptor.stat().st_mode):
-                    yield f"{process_id}: {os.readlink(descriptor)}", descriptor.read_bytes()
+                state, name = descriptor.stat(), os.readlink(descriptor)
+                named = state.st_nlink and any(name.startswith(f"{place}/") for place in besides)
+                inode = (state.st_dev, state.st_ino)
+                if not stat.S_ISREG(state.st_mode) or named or inode in seen:
+                    continue
+                seen.add(inode)
+                yield f"{process_id}: {name}", descriptor.read_bytes()
             except OSError:
                 continue
 

@@ -102,7 +102,11 @@ class Client:
         """A bare connection."""
         raw = socket.create_connection(("127.0.0.1", self.port), 30, (self.source, 0))
         context = ssl.create_default_context(cafile=str(self.certificate))
-        return context.wrap_socket(raw, server_hostname=HOST)
+        try:
+            return context.wrap_socket(raw, server_hostname=HOST)
+        except OSError:
+            raw.close()
+            raise
 
     def get(self, path: str) -> Answer:
         """Open a page."""
@@ -176,6 +180,7 @@ class Stack:
         self.url = f"sqlite:///{self.data / 'yanlu.sqlite3'}"
         self.app = "faulty:create_app()"
         self._limits = limits
+        self._clients: list[Client] = []
         self._postgresql: Any = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         for made in (self.data, self.logs, self.temp, folder / "nginx"):
@@ -225,6 +230,8 @@ class Stack:
 
     def stop(self) -> None:
         """Everything down."""
+        for client in self._clients:
+            client.close()
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
@@ -313,7 +320,9 @@ class Stack:
     def client(self, source: str = "127.0.0.1", **headers: str) -> Client:
         """Somebody who comes from an address."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Client(self.port, self.folder / "cert.pem", source, named)
+        made = Client(self.port, self.folder / "cert.pem", source, named)
+        self._clients.append(made)
+        return made
 
     def command(self, *words: str) -> str:
         """Run a command of the instance; its output."""

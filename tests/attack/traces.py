@@ -82,7 +82,7 @@ class Traces:
         if contents is None:
             contents = [
                 *canaries.files_below(*self.stack.places()),
-                *canaries.open_files(self.stack.process_ids()),
+                *canaries.open_files(self.stack.process_ids(), *self.stack.places()),
             ]
         seen = list(contents)
         spoken = [MARK, WORDS, *self.codes, *(c.replace("-", "") for c in self.codes)]
