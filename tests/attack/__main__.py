@@ -64,7 +64,10 @@ def main() -> int:
             found = attack(
                 stack, runs=given.runs, rows=given.rows, times=given.times, lookups=given.lookups
             )
-        verdicts += [Verdict(f"{v.test} [{database}]", v.figure, v.bound, v.held) for v in found]
+        found = [Verdict(f"{v.test} [{database}]", v.figure, v.bound, v.held) for v in found]
+        for verdict in found:  # told at once: the whole takes long
+            _say(f"{verdict.test}: {verdict.figure}")
+        verdicts += found
     if given.only != "attack":
         with _folder() as folder:
             verdicts += mutations.put_back(Path(folder), given.trap, given.database or DATABASES)

@@ -8,7 +8,6 @@ import random
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +15,6 @@ import pyotp
 
 from app import crypto
 from app.errors import DomainError
-from app.submissions import lying
 from tests.attack.canaries import MARK, Hunt
 from tests.attack.stack import BOX, HOST, Answer, Client, Stack
 from tests.attack.verdicts import Verdict, mann_whitney, pooled, zero
@@ -287,6 +285,3 @@ def _multipart(ticket: str, name: str, content: bytes) -> tuple[bytes, str]:
         f'--x\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
     )
     return head.encode() + content + b"\r\n--x--\r\n", "multipart/form-data; boundary=x"
-
-
-__all__ = ["Path", "attachments", "dump", "flow", "lying", "timing"]
