@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -71,9 +72,13 @@ class Measures:
             held,
         )
 
-    def failing(self, z_bound: float) -> bool:
-        """Whether any kind fails."""
-        return any(v.held is False for v in self.verdicts(z_bound))
+    def at_the_edge(self, z_bound: float) -> list[str]:
+        """The measures that fail, each with its figures."""
+        return [
+            f"{name}: {' '.join(f'{rho:+.2f}' for rho in self.rhos[name])}"
+            for name in self.rhos
+            if self._verdict(name, [name], z_bound).held is False
+        ]
 
 
 def tables(stack: Stack) -> Iterator[Table]:
@@ -257,10 +262,11 @@ def order(stack: Stack, runs: int, rows: int, z_bound: float = 2.576) -> list[Ve
         files = len(list(files_below(stack.data)))
         for number in range(runs):
             matched += one_run(stack, number, rows, measures, bytes_too=number < 3)
-        if runs < 20 or not measures.failing(z_bound) or matched:
+        if runs < 20 or not measures.at_the_edge(z_bound) or matched:
             break
         if attempt == 1:
-            print("   a figure at the edge: drawn once more", flush=True)
+            for name in measures.at_the_edge(z_bound):
+                print(f"   at the edge, drawn once more: {name}", file=sys.stderr, flush=True)
     added = len(list(files_below(stack.data))) - files
     listing = desk_listing(stack)
     return [
