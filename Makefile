@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test test-all format catalogue requirements clean provision gates bench
+.PHONY: run test test-all prove-anonymity bench format catalogue requirements clean provision gates
 
 run: $(VENV)/.run
 	@$(BIN)/flask --app app serve --demo
@@ -17,6 +17,10 @@ test: $(VENV)/.dev provision gates
 test-all: $(VENV)/.dev provision gates
 	@echo "== tests, the long ones too"
 	@$(BIN)/pytest -n 2 --dist loadgroup
+
+# The attack on the deployed stack, on both databases, and every trap put back. Some 40 minutes.
+prove-anonymity: $(VENV)/.dev provision
+	@$(BIN)/python -m tests.attack
 
 provision: $(VENV)/.dev
 	@$(BIN)/python tests/provision.py

@@ -25,7 +25,7 @@ from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
 from app.transparency import tree
 from app.web import clock, config
-from config import Config
+from config import SECRETS_FILE, Config
 
 ROOT = Path(__file__).parent.parent
 WORKER_PAUSE = 20.0
@@ -60,6 +60,29 @@ def init() -> None:
     click.echo("the database is ready")
 
 
+def find_leaks() -> list[str]:
+    """What around this software keeps more than it does: the database's settings, file modes."""
+    folder = config().data_dir
+    loose = [
+        f"{path} can be read by other users: chmod go-rwx"
+        for path in (folder, folder / SECRETS_FILE)
+        if path.exists() and path.stat().st_mode & 0o077
+    ]
+    return loose + db.leaking_settings()
+
+
+@click.command("check")
+@with_appcontext
+def check() -> None:
+    """Look for settings that would betray a speaker; ends with 1 and a line for each."""
+    leaks = find_leaks()
+    for leak in leaks:
+        click.echo(leak, err=True)
+    if leaks:
+        sys.exit(1)
+    click.echo("nothing found that keeps what it shouldn't")
+
+
 @click.command("demo")
 @with_appcontext
 def make_demo() -> None:
@@ -91,6 +114,7 @@ def run_opening(*, now: bool = False) -> opening.Opened | None:
 def worker(once: bool) -> None:
     """Do what is due at its hour: the opening, the log, yearly keys, digests, messages."""
     stop = threading.Event()
+    _warn()
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -104,6 +128,15 @@ def worker(once: bool) -> None:
         if once:
             return
         stop.wait(WORKER_PAUSE)
+
+
+def _warn() -> None:
+    try:
+        leaks = find_leaks()
+    except sa.exc.OperationalError:
+        return  # away: the worker waits for it, and `check` tells before each start
+    for leak in leaks:
+        click.echo(f"warning: {leak}", err=True)
 
 
 @click.command("serve")
@@ -185,7 +218,7 @@ def _answers(address: str) -> bool:
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask --app app`."""
-    for command in (init, make_demo, serve, worker, open_boxes):
+    for command in (init, check, make_demo, serve, worker, open_boxes):
         app.cli.add_command(command)
     county_cli.init_app(app)
     log_cli.init_app(app)

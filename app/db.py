@@ -31,6 +31,21 @@ NAMES = {
 # Speakers' tables have no row number: SQLite's rowid is the order of arrival and survives VACUUM.
 UNORDERED = {"sqlite_with_rowid": False}
 
+# What PostgreSQL must be set to (deploy/postgresql.conf): its defaults log rows that were refused.
+QUIET_POSTGRESQL = {
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_statement": "none",
+    "log_duration": "off",
+    "log_min_duration_statement": "-1",
+    "log_min_duration_sample": "-1",
+    "log_parameter_max_length_on_error": "0",
+    "log_lock_waits": "off",
+    "track_commit_timestamp": "off",
+    "archive_mode": "off",
+}
+_TALKING_LIBRARIES = ("auto_explain", "pg_stat_statements", "pgaudit")
+
 _in_transaction: ContextVar[bool] = ContextVar("yanlu_in_transaction", default=False)
 
 
@@ -152,6 +167,27 @@ def reading() -> Iterator[Session]:
     """A session that the database itself holds to reading: GET never writes."""
     with Session(engine(), autoflush=False) as session:
         yield session
+
+
+def leaking_settings() -> list[str]:
+    """What in the database's settings would keep more of a speaker than this software does."""
+    if engine().dialect.name == "sqlite":
+        path = Path(engine().url.database or "")
+        loose = path.stat().st_mode & 0o077
+        return [f"{path.name} can be read by other users: chmod 600"] if loose else []
+    with reading() as session:
+        rows = session.execute(sa.text("SELECT name, setting FROM pg_settings"))
+        found = {row.name: row.setting for row in rows}
+    told = [
+        f"PostgreSQL: {name} is {found[name]}, should be {wanted}"
+        for name, wanted in QUIET_POSTGRESQL.items()
+        if found.get(name, wanted) != wanted
+    ]
+    loaded = found.get("shared_preload_libraries", "")
+    return told + [
+        f"PostgreSQL: {name} is loaded and keeps statements" for name in _TALKING_LIBRARIES
+        if name in loaded
+    ]  # fmt: skip
 
 
 def truncate_journal() -> None:

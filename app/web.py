@@ -11,6 +11,7 @@ import ipaddress
 import secrets
 import sys
 import threading
+import time
 import traceback
 from io import BytesIO
 from types import TracebackType
@@ -45,6 +46,9 @@ blueprint = Blueprint("web", __name__)
 BODY_LIMIT = 12 * 1024 * 1024
 DRAIN_LIMIT = 64 * 1024 * 1024
 PAGE_STEP = 4096
+# A looked-up receipt: pages and times of one class, whatever was found. A lookup takes some 20 ms.
+LOOKUP_PAGE_STEP = 16 * 1024
+LOOKUP_TIME_STEP = 0.1
 CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'"
@@ -169,7 +173,16 @@ def limit(name: str, cost: float = 1.0) -> None:
 
 def keep_secret() -> None:
     """Mark this response as one that holds a secret: padded to 4 KiB steps, never compressed."""
-    g.secret = True
+    g.setdefault("secret", PAGE_STEP)
+
+
+def keep_level() -> None:
+    """Let this answer tell nothing by its length or its time of what was looked up.
+
+    It is padded to 16 KiB steps and leaves at the next tenth of a second since now.
+    """
+    g.secret = LOOKUP_PAGE_STEP
+    g.looked_up_at = time.monotonic()
 
 
 def _finish(response: Response) -> Response:
@@ -182,15 +195,17 @@ def _finish(response: Response) -> Response:
         response.headers.pop("ETag", None)
         response.headers.pop("Last-Modified", None)
         if g.get("secret"):
-            _pad(response)
+            _pad(response, g.secret)
     _compress(response)
+    if "looked_up_at" in g and LOOKUP_TIME_STEP:
+        time.sleep(-(time.monotonic() - g.looked_up_at) % LOOKUP_TIME_STEP)
     return response
 
 
-def _pad(response: Response) -> None:
+def _pad(response: Response, step: int) -> None:
     body = response.get_data()
     frame = b"<!---->"
-    missing = -(len(body) + len(frame)) % PAGE_STEP
+    missing = -(len(body) + len(frame)) % step
     response.set_data(body + b"<!--" + b" " * missing + b"-->")
 
 

@@ -30,7 +30,7 @@ class QuietLogger(Logger):
 
 bind = f"{os.environ.get('HOST') or '127.0.0.1'}:{os.environ.get('PORT') or '8000'}"
 workers = int(os.environ.get("WEB_PROCESSES") or 2)
-threads = 8
+threads = 16  # a looked-up receipt waits for its tenth of a second in one
 worker_class = "gthread"
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 (no upload lands there)
 graceful_timeout = 20

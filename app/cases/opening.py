@@ -35,6 +35,9 @@ from app.transparency import log
 from config import Config
 
 _BATCH = 500
+# Over so many drops of one box in one opening, the rest (drawn by lot: which came late is not
+# known) stand last among what is due the same day: a flood of one box doesn't bury the others.
+SOFT_CAP = 50
 _Rows = list[dict[str, object]]
 # What the first event and the first item of every case have in common.
 _EVENT: dict[str, object] = {
@@ -150,8 +153,8 @@ def _write_cases(session: Session, drops: list[LyingDrop], today: dt.date) -> No
     items: _Rows = []
     wraps: _Rows = []
     thread: _Rows = []
-    for drop in drops:
-        case_id, item_id = crypto.random_id(), crypto.random_id()
+    for drop, case_id in zip(drops, _case_ids(drops), strict=True):
+        item_id = crypto.random_id()
         cases.append(_case_row(drop, case_id, today))
         events.append(_EVENT | {"case_id": case_id, "moved_on": today})
         items.append(
@@ -171,6 +174,18 @@ def _write_cases(session: Session, drops: list[LyingDrop], today: dt.date) -> No
     _insert(session, SealedItem, items, "id")
     _insert(session, KeyWrap, wraps, "item_id")
     _insert(session, ThreadItem, thread, "case_id")
+
+
+def _case_ids(drops: list[LyingDrop]) -> list[str]:
+    """Random ids; the queue sorts by day, then id, and those over the soft cap begin with f."""
+    ids = [crypto.random_id() for _ in drops]
+    by_box: dict[str, list[int]] = defaultdict(list)
+    for index in sorted(range(len(drops)), key=ids.__getitem__):
+        by_box[drops[index].box_id].append(index)
+    for indexes in by_box.values():
+        for index in indexes[SOFT_CAP:]:
+            ids[index] = "f" + ids[index][1:]
+    return ids
 
 
 def _case_row(drop: LyingDrop, case_id: str, today: dt.date) -> dict[str, object]:

@@ -107,7 +107,7 @@ def open_thread(session: Session, pen: Pen, keys: ReceiptKeys) -> ThreadPage | N
         return _held_against_log(session, pen, page)
     if lying is not None:
         return _held_against_log(session, pen, _lying_page(session, lying, keys))
-    _open_nothing(keys)
+    _open_nothing(session, keys)
     log.logged(session, [crypto.drop_leaf(keys.nonce)])
     return None
 
@@ -116,7 +116,11 @@ def _find(session: Session, keys: ReceiptKeys) -> Case | None:
     return session.scalar(sa.select(Case).where(Case.lookup_id == keys.lookup_id))
 
 
-def _open_nothing(keys: ReceiptKeys) -> None:
+def _open_nothing(session: Session, keys: ReceiptKeys) -> None:
+    """What a case would have cost; `web.keep_level` hides what is still different."""
+    items = record.thread_items(session, "")
+    sealing.open_items_of_receipt(session, [i.item_id for i in items], keys.private_key)
+    organisation.branches_of_boxes(session, [])
     dummy = sealing.seal(b"{}", [], keys.public_key)
     sealing.open_sealed(dummy.ciphertext, dummy.receipt_wrap or b"", keys.private_key)
 

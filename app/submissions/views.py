@@ -30,7 +30,7 @@ from app.submissions.models import SpeakerGroup
 from app.submissions.service import About, Aspect, Opinion, Pen, Publish, Receipt, Recipient
 from app.submissions.ticket import Ticket, new_ticket, write_ticket
 from app.text import clean, printable
-from app.web import clock, config, keep_secret, limit
+from app.web import clock, config, keep_level, keep_secret, limit
 
 blueprint = Blueprint("submissions", __name__)
 
@@ -213,6 +213,7 @@ def receipt() -> ResponseReturnValue:
         code = crypto.parse_code(request.form.get("code", ""))
     except crypto.MistypedCodeError:
         return _code_page("mistyped")
+    keep_level()
     return _thread_page(_pen().receipt_keys(code))
 
 
