@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import click
@@ -18,9 +19,10 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.cli import with_appcontext
 
-from app import county_cli, db, demo, log_cli
+from app import county_cli, db, log_cli
 from app import worker as jobs
 from app.cases import opening
+from app.demo import county as demo
 from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
 from app.transparency import tree
@@ -44,9 +46,10 @@ def prepare() -> None:
         jobs.run_log(config(), clock())  # the first head is over what there is, mostly nothing
 
 
-def make_demo_county() -> bool:
+def make_demo_county(*, small: bool = False) -> bool:
     """Make the demo county and log what happened in it; False where there is a county already."""
-    made = demo.make_county(config(), clock())
+    show = partial(click.echo, err=True)
+    made = demo.make_county(config(), clock(), small=small, progress=show)
     if made:
         jobs.run_log(config(), clock())
     return made
@@ -141,8 +144,9 @@ def _warn() -> None:
 
 @click.command("serve")
 @click.option("--demo", "with_demo", is_flag=True, help="Set up the demo county if there is none.")
+@click.option("--small", is_flag=True, help="A handful of units instead of a whole demo county.")
 @with_appcontext
-def serve(with_demo: bool) -> None:
+def serve(with_demo: bool, small: bool) -> None:
     """Start the web server and the worker; stops both on SIGTERM or Ctrl-C."""
     settings = config()
     if not _is_free(settings.host, settings.port):
@@ -154,7 +158,7 @@ def serve(with_demo: bool) -> None:
         sys.exit(2)
     prepare()
     if with_demo:
-        make_demo_county()
+        make_demo_county(small=small)
     server = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy/gunicorn.conf.py")]
     flask = [sys.executable, "-m", "flask", "--app", "app", "worker"]
     environ = os.environ | {"DATA_DIR": str(settings.data_dir)}

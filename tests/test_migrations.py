@@ -7,9 +7,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 
-from app import cli, db, demo
+from app import cli, db
 from app.cases.models import Case
 from app.clock import Clock
+from app.demo import county as demo
 from config import Config
 
 
@@ -44,7 +45,7 @@ def test_speakers_tables_have_no_row_number(app: Flask) -> None:
 def test_a_populated_database_goes_down_and_up_again(app: Flask, config: Config) -> None:
     clock: Clock = app.extensions["clock"]
     with app.app_context():
-        assert demo.make_county(config, clock)
+        assert demo.make_county(config, clock, small=True)
         with db.reading() as session:
             assert session.scalar(sa.select(sa.func.count()).select_from(Case))
         db.downgrade("base")
@@ -52,5 +53,5 @@ def test_a_populated_database_goes_down_and_up_again(app: Flask, config: Config)
         assert tables <= {"alembic_version"}
         cli.prepare()
         cli.prepare()
-        assert demo.make_county(config, clock)
+        assert demo.make_county(config, clock, small=True)
         assert not demo.make_county(config, clock)

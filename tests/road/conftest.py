@@ -79,13 +79,13 @@ def free_port() -> int:
 
 
 def start(data_dir: Path, **more: str) -> tuple[subprocess.Popen[str], Instance]:
-    """Start `serve --demo` and wait for its `ready`."""
+    """Start `serve --demo` with its small county and wait for its `ready`."""
     port = str(free_port())
     environ = {
         **os.environ, "DATA_DIR": str(data_dir), "PORT": port, "LIMITS": "off", **more
     }  # fmt: skip
     process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "app", "serve", "--demo"],
+        [sys.executable, "-m", "flask", "--app", "app", "serve", "--demo", "--small"],
         cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     lines: list[str] = []
