@@ -36,6 +36,26 @@ def _from_environment() -> Config:
         sys.exit(f"yanlu: {error}")
 
 
+_BLUEPRINTS = (
+    organisation_views.blueprint,
+    unit_views.blueprint,
+    submissions_views.blueprint,
+    cases_views.public,
+    transparency_views.blueprint,
+    cases_views.desk,
+    queue_views.blueprint,
+    removal_views.blueprint,
+    notifications_views.public,
+    notifications_views.desk,
+    staff_views.blueprint,
+    enrolment_views.blueprint,
+    account_views.blueprint,
+    roster_views.blueprint,
+    recovery_views.blueprint,
+    audit_views.blueprint,
+)
+
+
 def create_app(config: Config | None = None, clock: Clock | None = None) -> Flask:
     """The application for a configuration, by default the environment's.
 
@@ -56,24 +76,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     db.init_app(app, config.database_url)
     i18n.init_app(app)
     web.init_app(app, config, clock)
-    app.register_blueprint(organisation_views.blueprint)
-    app.register_blueprint(unit_views.blueprint)
-    app.register_blueprint(submissions_views.blueprint)
-    app.register_blueprint(cases_views.public)
-    app.register_blueprint(transparency_views.blueprint)
-    app.register_blueprint(cases_views.desk)
-    app.register_blueprint(queue_views.blueprint)
-    app.register_blueprint(removal_views.blueprint)
-    app.register_blueprint(notifications_views.public)
-    app.register_blueprint(notifications_views.desk)
-    for room in (
-        staff_views,
-        enrolment_views,
-        account_views,
-        roster_views,
-        recovery_views,
-        audit_views,
-    ):
-        app.register_blueprint(room.blueprint)
+    for blueprint in _BLUEPRINTS:
+        app.register_blueprint(blueprint)
     cli.init_app(app)
     return app

@@ -20,7 +20,7 @@ from flask import Flask
 
 from app import cli, create_app, crypto, db, web
 from app.clock import Clock
-from config import Config
+from config import CALENDAR_FILE, Config
 from tests.inspecting_client import InspectingClient
 
 # A Monday, ten in the morning in the county; its calendar is known.
@@ -124,7 +124,8 @@ def hand() -> Hand:
 
 @pytest.fixture
 def config(database_url: str, tmp_path: Path) -> Config:
-    """Settings as an operator would give them, limits off."""
+    """Settings as an operator would give them: limits off, next year's first holiday told."""
+    (tmp_path / CALENDAR_FILE).write_text("2027-01-01,off\n", "utf-8")
     environ = {"DATA_DIR": str(tmp_path), "DATABASE_URL": database_url, "LIMITS": "off"}
     return Config.from_environ(environ)
 

@@ -226,12 +226,11 @@ def _matches(
     for table in found:
         if table.name == "lying_item":
             continue
-        for row in table.rows:
-            if _arrival(row, known) is None:
-                continue
-            for column, value in zip(table.columns, row, strict=True):
+        ours = [row for row in table.rows if _arrival(row, known) is not None]
+        for row in ours:
+            for n, (column, value) in enumerate(zip(table.columns, row, strict=True)):
                 raw = value.encode() if isinstance(value, str) else value
-                if not isinstance(raw, bytes) or len(raw) < 32 or _known_before(table, column):
+                if not isinstance(raw, bytes) or len(raw) < 32 or _shared(ours, n):
                     continue
                 middle = raw[:32] if len(raw) < 200 else raw[100:164]
                 if middle in before or middle.hex().encode() in before:
@@ -245,10 +244,9 @@ def _matches(
     return matched
 
 
-def _known_before(table: Table, column: str) -> bool:
-    """Columns whose values many rows share: a box's id says nothing of one drop."""
-    n = table.columns.index(column)
-    return len({row[n] for row in table.rows}) < len(table.rows) // 2
+def _shared(ours: list[tuple[Any, ...]], n: int) -> bool:
+    """Whether the drops' rows share a column's values: a box's id says nothing of one drop."""
+    return len({row[n] for row in ours}) < len(ours) // 2
 
 
 # --- the points ---------------------------------------------------------------------------------

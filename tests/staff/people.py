@@ -195,15 +195,19 @@ class County:
     app: Flask
     hand: Moving
 
-    def box(self, slug: str) -> str:
-        """A branch with a box that nobody keeps yet; the box's id."""
+    def box(self, slug: str, kind: UnitKind = UnitKind.BRANCH) -> str:
+        """A branch, or a supervision group, with a box that nobody keeps yet; the box's id."""
         with self.app.app_context(), transaction() as session:
             parent = session.scalar(sa.select(Unit).where(Unit.slug == "office"))
             parent = parent or organisation.add_unit(
                 session, slug="office", name="县直机关", kind=UnitKind.UNIT
             )
             unit = organisation.add_unit(
-                session, slug=slug, name=f"{slug}支部", kind=UnitKind.BRANCH, parent=parent
+                session,
+                slug=slug,
+                name=f"{slug}支部",
+                kind=kind,
+                parent=parent if kind is UnitKind.BRANCH else None,
             )
             return organisation.add_box(session, unit).id
 

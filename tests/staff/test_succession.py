@@ -468,7 +468,7 @@ def test_a_box_that_nobody_can_open_any_more_is_closed_and_started_anew_by_the_o
 def test_supervisors_hold_the_key_of_their_own_groups_box_as_keepers_do(
     county: County, office: Walker
 ) -> None:
-    box = county.box("group-1")  # a group is a unit with a box of its own
+    box = county.box("group-1", UnitKind.GROUP)
     branch = county.box("longtan")
     county.keeper(office, "li", "longtan")
     chen = county.walker("chen", office.invite("chen", "supervisor", "group-1"))
