@@ -8,6 +8,8 @@ import sys
 from flask import Flask
 
 from app import cli, db, i18n, models, web
+from app.bulletins import desk_views as bulletin_desk_views
+from app.bulletins import views as bulletin_views
 from app.cases import queue_views, removal_views
 from app.cases import views as cases_views
 from app.clock import Clock, use_calendar
@@ -22,11 +24,35 @@ from app.staff import (
     roster_views,
 )
 from app.staff import views as staff_views
+from app.statistics import views as statistics_views
 from app.submissions import views as submissions_views
 from app.transparency import views as transparency_views
 from config import Config, ConfigError
 
 __all__ = ["create_app", "models"]
+
+
+_BLUEPRINTS = (
+    organisation_views.blueprint,
+    unit_views.blueprint,
+    submissions_views.blueprint,
+    cases_views.public,
+    bulletin_views.blueprint,
+    statistics_views.blueprint,
+    transparency_views.blueprint,
+    cases_views.desk,
+    queue_views.blueprint,
+    removal_views.blueprint,
+    bulletin_desk_views.blueprint,
+    notifications_views.public,
+    notifications_views.desk,
+    staff_views.blueprint,
+    enrolment_views.blueprint,
+    account_views.blueprint,
+    roster_views.blueprint,
+    recovery_views.blueprint,
+    audit_views.blueprint,
+)
 
 
 def _from_environment() -> Config:
@@ -56,24 +82,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     db.init_app(app, config.database_url)
     i18n.init_app(app)
     web.init_app(app, config, clock)
-    app.register_blueprint(organisation_views.blueprint)
-    app.register_blueprint(unit_views.blueprint)
-    app.register_blueprint(submissions_views.blueprint)
-    app.register_blueprint(cases_views.public)
-    app.register_blueprint(transparency_views.blueprint)
-    app.register_blueprint(cases_views.desk)
-    app.register_blueprint(queue_views.blueprint)
-    app.register_blueprint(removal_views.blueprint)
-    app.register_blueprint(notifications_views.public)
-    app.register_blueprint(notifications_views.desk)
-    for room in (
-        staff_views,
-        enrolment_views,
-        account_views,
-        roster_views,
-        recovery_views,
-        audit_views,
-    ):
-        app.register_blueprint(room.blueprint)
+    for blueprint in _BLUEPRINTS:
+        app.register_blueprint(blueprint)
     cli.init_app(app)
     return app

@@ -41,7 +41,7 @@ class Paper(FPDF):
             wide = width
         self.text(x + (width - wide) / 2 if centred else x, y, text)
 
-    def file_id(self) -> None:  # type: ignore[override]
+    def file_id(self) -> None:
         """No identifier: the usual one is a hash of the time."""
 
     def bytes(self) -> bytes:
