@@ -31,34 +31,37 @@ def _read() -> Figures:
 def figures() -> str:
     """The figures of the county, of a unit or of a branch, drawn and as tables."""
     found = _read()
-    told = [line for line in found.below if line.tally.answer_rate.percent is not None]
+    months = [(month, tally.received, tally.answered) for month, tally in found.months]
     return render_template(
         "statistics/figures.html",
         figures=found,
-        name=found.place.name if found.place else config().county_name,
+        name=_name(found),
         slug=found.place.slug if found.place else None,
-        columns=chart.columns(
-            [(month, tally.received, tally.answered) for month, tally in found.months]
-        ),
-        bars=chart.bars(
-            [
-                (
-                    chart.short(line.name),
-                    line.tally.answered_valid,
-                    line.tally.valid,
-                    f"{line.tally.answer_rate.percent}%",
-                )
-                for line in told
-            ]
-        ),
+        columns=chart.columns(months),
+        bars=_bars(found),
         chart=chart,
-        told=sheet.told,
+    )
+
+
+def _name(found: Figures) -> str:
+    return found.place.name if found.place else config().county_name
+
+
+def _bars(found: Figures) -> tuple[chart.Bar, ...]:
+    """The places below with ten or more."""
+    rows = [(line.name, line.tally.answer_rate) for line in found.below]
+    return chart.bars(
+        [
+            (chart.short(name), rate.part, rate.whole, f"{rate.percent}%")
+            for name, rate in rows
+            if rate.percent is not None
+        ]
     )
 
 
 def _tables() -> dict[str, sheet.Table]:
     found = _read()
-    return sheet.sheets(found, found.place.name if found.place else config().county_name)
+    return sheet.sheets(found, _name(found))
 
 
 @blueprint.get("/figures.csv")

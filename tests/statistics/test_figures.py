@@ -23,7 +23,7 @@ from app.statistics import service as statistics
 from app.statistics import tally
 from app.statistics.tally import Cases, Rate, Tally, Workdays
 from app.submissions import service as submissions
-from tests.cases.conftest import Scene, scene  # noqa: F401 (a fixture)
+from tests.cases.conftest import Scene
 from tests.conftest import Hand
 from tests.factories import BoxInHand, case_of, drop_ticket, make_box, opinion, pen_of
 
@@ -54,7 +54,7 @@ def decline(made: Scene, case_id: str, reason: DeclineReason) -> None:
 
 
 @pytest.fixture
-def county(scene: Scene, hand: Hand) -> Scene:  # noqa: F811
+def county(scene: Scene, hand: Hand) -> Scene:
     """Monday 21 September 2026: twelve opinions here, three there. Here nine are answered after two
     working days, one is declined the same day, two stay open."""
     hand.now = dt.datetime(2026, 9, 21, 2, 0, tzinfo=dt.UTC)
