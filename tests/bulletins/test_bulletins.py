@@ -94,7 +94,7 @@ def test_nobody_publishes_what_they_wrote_themselves(scene: Scene) -> None:
 
 @pytest.mark.parametrize("part", service.PARTS)
 def test_each_of_the_three_parts_is_required(scene: Scene, part: str) -> None:
-    without = dataclasses.replace(TEXT, **{part: " \n"})
+    without = dataclasses.replace(TEXT, **{part: " \n"})  # type: ignore[arg-type]
     bulletin_id = drafted(scene, without)
     with pytest.raises(Invalid) as refused:
         publish(scene, bulletin_id)
@@ -103,11 +103,12 @@ def test_each_of_the_three_parts_is_required(scene: Scene, part: str) -> None:
 
 def test_a_published_bulletin_is_never_rewritten(scene: Scene) -> None:
     bulletin_id = released(scene)
-    with scene.writing() as session, pytest.raises(Conflict):
-        found = service.get(session, OFFICE, bulletin_id)
-        service.rewrite(session, OFFICE, found, Audience.PUBLIC, TEXT, scene.clock.today())
-    with scene.writing() as session, pytest.raises(Conflict):
-        service.discard(session, service.get(session, OFFICE, bulletin_id))
+    with scene.writing() as session:
+        found, today = service.get(session, OFFICE, bulletin_id), scene.clock.today()
+        with pytest.raises(Conflict):
+            service.rewrite(session, OFFICE, found, Audience.PUBLIC, TEXT, today)
+        with pytest.raises(Conflict):
+            service.discard(session, found)
 
 
 def test_nobody_publishes_a_version_they_have_not_seen(scene: Scene) -> None:

@@ -8,19 +8,19 @@ import io
 import itertools
 import re
 import zipfile
+from collections import Counter
 from xml.etree import ElementTree as ET
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from app import cli, db, suppression
+from app import db, suppression, worker
 from app.cases import service as cases
 from app.cases.models import CaseEvent, DeclineReason
-from app.cases.workflow import Move
+from app.cases.workflow import Move, State
 from app.organisation.models import Unit
 from app.statistics import service as statistics
-from app.statistics import tally
 from app.statistics.tally import Cases, Rate, Tally, Workdays
 from app.submissions import service as submissions
 from tests.cases.conftest import Scene
@@ -107,7 +107,7 @@ def test_every_place_adds_up_to_the_whole(county: Scene) -> None:
 def test_published_figures_are_those_of_the_public_log(county: Scene) -> None:
     runner = county.app.test_cli_runner()
     with county.app.app_context():
-        cli.jobs.run_log(county.config, county.clock)
+        worker.run_log(county.config, county.clock)
     good = runner.invoke(args=["verify-log"])
     assert good.exit_code == 0, good.output
     with county.writing() as session:
@@ -143,7 +143,7 @@ def test_what_is_open_and_in_time_is_neither_late_nor_on_time() -> None:
     monday = dt.date(2026, 11, 2)
     days = Workdays(monday, dt.date(2026, 12, 31))
     found = Tally()
-    alive = Cases("b", monday, tally.State.ACCEPTED, "", None, None, 4)
+    alive = Cases("b", monday, State.ACCEPTED, "", None, None, 4)
     found.add(alive, dt.date(2026, 11, 20), days)  # 14 working days later
     assert (found.in_hand, found.due, found.overdue) == (4, 0, 0)
     late = Tally()
@@ -156,11 +156,11 @@ def test_the_clock_stands_still_while_the_speaker_is_asked() -> None:
     days = Workdays(monday, dt.date(2026, 12, 31))
     end = dt.date(2026, 11, 26)  # 18 working days later
     asked = ((Move.ASK, dt.date(2026, 11, 4)), (Move.REPLY, dt.date(2026, 11, 11)))
-    row = Cases("b", monday, tally.State.ANSWERED, "", end, None, 1, asked)
+    row = Cases("b", monday, State.ANSWERED, "", end, None, 1, asked)
     found = Tally()
     found.add(row, end, days)
     assert found.on_time_rate == Rate(1, 1)  # five of them weren't the committee's
-    found.add(Cases("b", monday, tally.State.ANSWERED, "", end, None, 1), end, days)
+    found.add(Cases("b", monday, State.ANSWERED, "", end, None, 1), end, days)
     assert found.on_time_rate == Rate(1, 2)
 
 
@@ -169,7 +169,7 @@ def test_the_clock_stands_still_while_the_speaker_is_asked() -> None:
 
 def rated(groups: tuple[tuple[int, int], ...], chosen: int | None) -> object:
     """What is told of units with (good, bad) ratings: of one of them, or of the county."""
-    counts: statistics.Counter[tuple[str, str]] = statistics.Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     units = [f"u{i}" for i in range(len(groups))]
     for unit, (good, bad) in zip(units, groups, strict=True):
         counts[unit, Move.RATE_CONTENT], counts[unit, Move.RATE_DISSATISFIED] = good, bad
@@ -210,7 +210,7 @@ def test_a_silence_is_no_rating_and_a_running_quarter_is_not_told(
 
 
 def test_a_branch_is_never_rated_by_itself() -> None:
-    counts: statistics.Counter[tuple[str, str]] = statistics.Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     counts["u", Move.RATE_CONTENT] = counts["box", Move.RATE_CONTENT] = 40
     found = statistics._quarter("2026Q3", counts, ["u"], "box")
     assert found.rated == 40
@@ -248,7 +248,7 @@ def cells(content: bytes, sheet: str) -> list[list[str]]:
             strings = ET.fromstring(archive.read("xl/sharedStrings.xml"))
             shared = ["".join(s.itertext()) for s in strings.iter(f"{main}si")]
     assert not list(tree.iter(f"{main}f")), "a formula"
-    found = []
+    found: list[list[str]] = []
     for row in tree.iter(f"{main}row"):
         found.append([])
         for cell in row.iter(f"{main}c"):
