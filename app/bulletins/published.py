@@ -68,12 +68,15 @@ def newest(
     *,
     unit_id: str | None = None,
     after: Cursor | None = None,
+    withdrawn: bool = True,
 ) -> list[ShownBulletin]:
-    """The newest public bulletins, withdrawn ones included, by keyset; two queries.
+    """The newest public bulletins by keyset; two queries.
 
     With `unit_id` those of one unit and of the branches below it.
     """
     query = sa.select(Bulletin.id).where(_public())
+    if not withdrawn:
+        query = query.where(Bulletin.state == BulletinState.PUBLISHED)
     if unit_id is not None:
         below = sa.select(Unit.id).where((Unit.id == unit_id) | (Unit.parent_id == unit_id))
         query = query.where(Bulletin.unit_id.in_(below))

@@ -83,7 +83,7 @@ def home() -> str:
             found_answers=answers.find(session, q, NEWEST) if q else [],
             found_bulletins=published.find(session, q, NEWEST, today) if q else [],
             answers=answers.newest(session, NEWEST),
-            bulletins=published.newest(session, NEWEST, today),
+            bulletins=published.newest(session, NEWEST, today, withdrawn=False),
         )
 
 

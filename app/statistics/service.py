@@ -116,12 +116,11 @@ def figures(session: Session, today: dt.date, *, slug: str = "", month: str = ""
     top = chosen if chosen and chosen.kind is not UnitKind.COUNTY else None
     keys, boxes = _keys(places, top)
     rows = _rows(session, boxes if top else None, month)
-    below = tally.gather(rows, today, keys)
-    by_month = tally.gather(rows, today, keys, months=True)
+    below, by_month = tally.gather(rows, today, keys)
     lines = (
         Line(places[i].slug, places[i].name, below.get(i, Tally())) for i in _shown(places, top)
     )
-    whole = tally.gather(rows, today, dict.fromkeys(keys, "")).get("", Tally())
+    whole = tally.total(by_month.values())
     return Figures(
         place=top,
         month=month,
@@ -199,16 +198,16 @@ def _first(move: Move) -> sa.ColumnElement[dt.date]:
 def _rows(session: Session, boxes: frozenset[str] | None, month: str) -> list[Cases]:
     """Cases, those that are alike together; two queries."""
     halted = sa.case((CaseEvent.move.in_(tally.HALTS), CaseEvent.case_id))
-    told = (
-        sa.select(
-            CaseEvent.case_id,
-            _first(Move.APPROVE).label("answered_on"),
-            _first(Move.DECLINE).label("declined_on"),
-            sa.func.max(halted).label("halted_id"),
-        )
-        .group_by(CaseEvent.case_id)
-        .subquery()
+    first = sa.select(
+        CaseEvent.case_id,
+        _first(Move.APPROVE).label("answered_on"),
+        _first(Move.DECLINE).label("declined_on"),
+        sa.func.max(halted).label("halted_id"),
     )
+    if boxes is not None:
+        own = sa.select(Case.id).where(Case.box_id.in_(boxes))
+        first = first.where(CaseEvent.case_id.in_(own))
+    told = first.group_by(CaseEvent.case_id).subquery()
     columns = (
         Case.box_id, Case.opened_on, Case.state, Case.decline_reason,
         told.c.answered_on, told.c.declined_on, told.c.halted_id,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 from app.cases import terms
 from app.cases.workflow import Move, State
@@ -22,21 +23,20 @@ class Workdays:
     """Working days between two dates of a span, counted once for all cases of a page."""
 
     def __init__(self, first: dt.date, last: dt.date) -> None:
-        self._first = first
+        self._first, self._last = first.toordinal(), max(first, last).toordinal()
         self._sums = [0]
-        for number in range(1, max((last - first).days, 0) + 1):
-            self._sums.append(self._sums[-1] + is_working_day(first + dt.timedelta(days=number)))
+        for number in range(self._first + 1, self._last + 1):
+            self._sums.append(self._sums[-1] + is_working_day(dt.date.fromordinal(number)))
 
     def between(self, start: dt.date, end: dt.date) -> int:
         """Working days after `start` up to and including `end`; 0 when `end` is not later."""
         return max(self._until(end) - self._until(start), 0)
 
     def _until(self, day: dt.date) -> int:
-        return self._sums[min(max((day - self._first).days, 0), len(self._sums) - 1)]
+        return self._sums[min(max(day.toordinal(), self._first), self._last) - self._first]
 
 
-@dataclass(frozen=True)
-class Cases:
+class Cases(NamedTuple):
     """Cases of one box that are alike; `halted` has the events of a single one whose clock stood
     still or was started anew."""
 
@@ -52,7 +52,17 @@ class Cases:
     @property
     def decided_on(self) -> dt.date | None:
         """The day of the first decision."""
-        return min((day for day in (self.answered_on, self.declined_on) if day), default=None)
+        if self.answered_on is None or self.declined_on is None:
+            return self.answered_on or self.declined_on
+        return min(self.answered_on, self.declined_on)
+
+
+class Measured(NamedTuple):
+    """Working days until the first decision or today; whether it is open; whether it is late."""
+
+    waited: int
+    open: bool
+    late: bool
 
 
 @dataclass(frozen=True)
@@ -101,33 +111,33 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     waits: Counter[tuple[int, bool]] = field(default_factory=Counter)
 
-    def add(self, cases: Cases, today: dt.date, days: Workdays) -> None:
+    def add(self, cases: Cases, time: Measured) -> None:
         """Count these cases in."""
-        n, valid = cases.number, cases.state not in _NOT_VALID
+        n = cases.number
         self.received += n
-        self.withdrawn += n * (cases.state is State.WITHDRAWN)
-        self.removed += n * (cases.state is State.REMOVED)
-        self.merged += n * (cases.state is State.MERGED)
         self.answered += n * (cases.answered_on is not None)
         if cases.declined_on is not None:
             self.declined += n
             self.reasons[cases.reason] += n
-        if not valid:
+        if cases.state in _NOT_VALID:
+            self.withdrawn += n * (cases.state is State.WITHDRAWN)
+            self.removed += n * (cases.state is State.REMOVED)
+            self.merged += n * (cases.state is State.MERGED)
             return
         self.valid += n
         self.answered_valid += n * (cases.answered_on is not None)
-        self._add_time(cases, today, days)
-
-    def _add_time(self, cases: Cases, today: dt.date, days: Workdays) -> None:
-        n, decided = cases.number, cases.decided_on
-        late = _counted(cases, decided or today, days) > terms.ANSWER_DAYS
-        self.waits[days.between(cases.opened_on, decided or today), decided is None] += n
-        if decided is None:
-            self.in_hand += n
-            self.overdue += n * late
-        if decided is not None or late:  # what still has time left is neither
+        self.waits[time.waited, time.open] += n
+        self.in_hand += n * time.open
+        self.overdue += n * (time.open and time.late)
+        if time.late or not time.open:  # what still has time left is neither
             self.due += n
-            self.on_time += n * (not late)
+            self.on_time += n * (not time.late)
+
+    def take(self, other: Tally) -> None:
+        """Count in everything that another tally counted."""
+        for own in fields(self):
+            mine = getattr(self, own.name)
+            setattr(self, own.name, mine + getattr(other, own.name))
 
     def quantile(self, percent: int) -> Days | None:
         """Working days to the first decision that `percent` of the valid cases didn't exceed.
@@ -173,14 +183,32 @@ def _counted(cases: Cases, end: dt.date, days: Workdays) -> int:
     return days.between(start, end) - stood
 
 
+def measured(cases: Cases, today: dt.date, days: Workdays) -> Measured:
+    """How long these cases waited for a first decision, by today."""
+    decided = cases.decided_on
+    end = decided or today
+    waited = days.between(cases.opened_on, end)
+    counted = _counted(cases, end, days) if cases.halted else waited
+    return Measured(waited, decided is None, counted > terms.ANSWER_DAYS)
+
+
 def gather(
-    rows: Sequence[Cases], today: dt.date, keys: dict[str, str], months: bool = False
-) -> dict[str, Tally]:
-    """A tally for each key that boxes are given (`keys`), or for each month of opening."""
-    first = min((row.opened_on for row in rows), default=today)
-    days = Workdays(first, today)
-    found: dict[str, Tally] = {}
+    rows: Sequence[Cases], today: dt.date, keys: dict[str, str]
+) -> tuple[dict[str, Tally], dict[str, Tally]]:
+    """A tally for each key that boxes are given (`keys`), and for each month of opening."""
+    days = Workdays(min((row.opened_on for row in rows), default=today), today)
+    places: dict[str, Tally] = defaultdict(Tally)
+    months: dict[str, Tally] = defaultdict(Tally)
     for row in rows:
-        key = f"{row.opened_on:%Y-%m}" if months else keys[row.box_id]
-        found.setdefault(key, Tally()).add(row, today, days)
-    return found
+        time = measured(row, today, days)
+        places[keys[row.box_id]].add(row, time)
+        months[row.opened_on.isoformat()[:7]].add(row, time)
+    return places, months
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """All of them together."""
+    whole = Tally()
+    for tally in tallies:
+        whole.take(tally)
+    return whole
