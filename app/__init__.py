@@ -8,6 +8,8 @@ import sys
 from flask import Flask
 
 from app import cli, db, i18n, models, web
+from app.bulletins import desk_views as bulletin_desk_views
+from app.bulletins import views as bulletin_views
 from app.cases import queue_views, removal_views
 from app.cases import views as cases_views
 from app.clock import Clock, use_calendar
@@ -22,6 +24,7 @@ from app.staff import (
     roster_views,
 )
 from app.staff import views as staff_views
+from app.statistics import views as statistics_views
 from app.submissions import views as submissions_views
 from app.transparency import views as transparency_views
 from config import Config, ConfigError
@@ -29,22 +32,18 @@ from config import Config, ConfigError
 __all__ = ["create_app", "models"]
 
 
-def _from_environment() -> Config:
-    try:
-        return Config.from_environ(os.environ)
-    except ConfigError as error:
-        sys.exit(f"yanlu: {error}")
-
-
 _BLUEPRINTS = (
     organisation_views.blueprint,
     unit_views.blueprint,
     submissions_views.blueprint,
     cases_views.public,
+    bulletin_views.blueprint,
+    statistics_views.blueprint,
     transparency_views.blueprint,
     cases_views.desk,
     queue_views.blueprint,
     removal_views.blueprint,
+    bulletin_desk_views.blueprint,
     notifications_views.public,
     notifications_views.desk,
     staff_views.blueprint,
@@ -54,6 +53,13 @@ _BLUEPRINTS = (
     recovery_views.blueprint,
     audit_views.blueprint,
 )
+
+
+def _from_environment() -> Config:
+    try:
+        return Config.from_environ(os.environ)
+    except ConfigError as error:
+        sys.exit(f"yanlu: {error}")
 
 
 def create_app(config: Config | None = None, clock: Clock | None = None) -> Flask:

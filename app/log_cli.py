@@ -8,11 +8,13 @@ from typing import TextIO
 import click
 from flask import Flask
 from flask.cli import with_appcontext
+from sqlalchemy.orm import Session
 
 from app import db
 from app.cases import logged
+from app.statistics import service as statistics
 from app.transparency import note, replay, tree
-from app.web import config
+from app.web import clock, config
 
 
 @click.command("verify-log")
@@ -25,6 +27,7 @@ def verify_log(paper: tuple[str, ...]) -> None:
         with db.reading() as session:
             found = replay.replay(session, key, [replay.read_paper(line) for line in paper])
             figures = logged.check_figures(session, found.counts)
+            _check_published(session, figures)
     except replay.Fault as fault:
         click.echo(f"fault: {fault}", err=True)
         sys.exit(1)
@@ -34,6 +37,17 @@ def verify_log(paper: tuple[str, ...]) -> None:
         f" {figures.taken_back}), answered {found.counts.answered}, declined"
         f" {found.counts.declined}, removed {found.counts.removed}, other {found.counts.other}"
     )
+
+
+def _check_published(session: Session, figures: logged.Figures) -> None:
+    """The figures that /figures publishes are those of the log. Raises Fault."""
+    whole = statistics.county_totals(session, clock().today())
+    published = (whole.received, whole.answered, whole.declined)
+    if published != (figures.cases, figures.answered, figures.declined):
+        raise replay.Fault(
+            f"published are {published} received, answered, declined; the log comes to"
+            f" {(figures.cases, figures.answered, figures.declined)}"
+        )
 
 
 @click.command("add-cosignatures")

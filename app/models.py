@@ -1,5 +1,7 @@
 """Every model of every room, imported once so that migrations and tests see the whole schema."""
 
+from app import wordindex
+from app.bulletins import models as bulletins
 from app.cases import models as cases
 from app.notifications import models as notifications
 from app.organisation import models as organisation
@@ -11,6 +13,7 @@ from app.transparency import models as transparency
 
 __all__ = [
     "audit",
+    "bulletins",
     "cases",
     "notifications",
     "organisation",
@@ -18,4 +21,5 @@ __all__ = [
     "staff",
     "submissions",
     "transparency",
+    "wordindex",
 ]

@@ -135,3 +135,17 @@ def letter(text: str) -> Markup | None:
     """The desk's words to a speaker as HTML where they hold markup, else None: shown exactly."""
     html = rich_text(text)
     return None if "".join(html.striptags().split()) == "".join(text.split()) else html
+
+
+_BREAKS = re.compile(r"<br\s*/?>|</p>|</li>|</ul>")
+
+
+def plain_lines(text: str) -> list[str]:
+    """The desk's Markdown as lines without markup, for paper; an empty one between paragraphs."""
+    html = str(rich_text(text)).replace("\n", "").replace("<li>", "· ")
+    html = (
+        html.replace("</p>", "</p><br>").replace("</ul>", "</ul><br>").replace("</p></li>", "</li>")
+    )
+    lines = [str(Markup(part).striptags()) for part in _BREAKS.sub("\x00", html).split("\x00")]  # noqa: S704 (tags are taken out, nothing is shown as HTML)
+    kept = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]
+    return kept[:-1] if kept and not kept[-1] else kept

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from io import BytesIO
 from types import TracebackType
 from typing import IO
@@ -38,6 +39,7 @@ from app.clock import Clock
 from app.db import reading
 from app.errors import N_, DomainError
 from app.i18n import gettext, sentence
+from app.notifications.feed import Entry, atom
 from app.text import StrictFormParser, letter, rich_text
 from config import Config
 
@@ -230,6 +232,25 @@ def _compress(response: Response) -> None:
     response.set_data(gzip.compress(response.get_data(), 6, mtime=0))  # no time in the header
     response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
+
+
+def site_url(path: str) -> str:
+    """An address of ours as it stands outside our pages: in a feed, a mail, on paper."""
+    return (config().public_url or request.host_url.rstrip("/")) + path
+
+
+def feed_response(feed: str, page: str, title: str, entries: Sequence[Entry]) -> Response:
+    """An Atom feed; `feed` and `page` are the endpoints of the feed itself and of its page."""
+    text = atom(
+        own_url=site_url(url_for(feed)),
+        page_url=site_url(url_for(page)),
+        title=f"{gettext(title)} · {config().county_name}",
+        author=config().county_name,
+        zone=config().timezone,
+        today=clock().today(),
+        entries=entries,
+    )
+    return Response(text, mimetype="application/atom+xml")
 
 
 # --- refusals and faults ------------------------------------------------------------------------

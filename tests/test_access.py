@@ -14,6 +14,7 @@ PUBLIC, DOORSTEP, ANY_STAFF = "public", "doorstep", frozenset[Role]()
 HOLDERS = frozenset({Role.KEEPER, Role.SUPERVISOR})
 OFFICE = frozenset({Role.OFFICE})
 OFFICES = frozenset({Role.OFFICE, Role.OPERATOR})
+BULLETINS = frozenset({Role.KEEPER, Role.SUPERVISOR, Role.OFFICE})
 EVERY_ROLE = frozenset(Role)
 
 TABLE: dict[tuple[str, str], object] = {
@@ -34,6 +35,14 @@ TABLE: dict[tuple[str, str], object] = {
     ("POST", "/receipt/burn"): PUBLIC,
     ("POST", "/receipt/file"): PUBLIC,
     ("GET", "/answers"): PUBLIC,
+    ("GET", "/answers.atom"): PUBLIC,
+    ("GET", "/bulletins"): PUBLIC,
+    ("GET", "/bulletins/<bulletin_id>"): PUBLIC,
+    ("GET", "/bulletins/<bulletin_id>.pdf"): PUBLIC,
+    ("GET", "/bulletins.atom"): PUBLIC,
+    ("GET", "/figures"): PUBLIC,
+    ("GET", "/figures.csv"): PUBLIC,
+    ("GET", "/figures.xlsx"): PUBLIC,
     ("GET", "/log"): PUBLIC,
     ("GET", "/log/checkpoint"): PUBLIC,
     ("GET", "/log/entries"): PUBLIC,
@@ -96,6 +105,16 @@ TABLE: dict[tuple[str, str], object] = {
     ("POST", "/desk/outbox/channels/<channel_id>/test"): EVERY_ROLE,
     ("POST", "/desk/outbox/channels/<channel_id>/delete"): EVERY_ROLE,
     ("POST", "/desk/outbox/letters/<row_id>/<any(again,drop):step>"): OFFICES,
+    ("GET", "/desk/bulletins"): BULLETINS,
+    ("POST", "/desk/bulletins"): BULLETINS,
+    ("GET", "/desk/bulletins/new"): BULLETINS,
+    ("GET", "/desk/bulletins/<bulletin_id>"): BULLETINS,
+    ("GET", "/desk/bulletins/<bulletin_id>.pdf"): BULLETINS,
+    ("POST", "/desk/bulletins/<bulletin_id>/<any(save,publish,discard,withdraw):step>"): BULLETINS,
+    (
+        "POST",
+        "/desk/bulletins/<bulletin_id>/promises/<promise_id>/<any(done,rate):step>",
+    ): BULLETINS,
     ("GET", "/desk/units"): OFFICES,
     ("GET", "/desk/units/<slug>"): OFFICES,
     ("POST", "/desk/units/<slug>/add"): OFFICES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -71,10 +72,16 @@ def verify(
 
 @dataclass(frozen=True)
 class Figures:
-    """Received opinions as the cases count them; `taken_back` have a leaf and no case."""
+    """Received opinions as the cases count them; `taken_back` have a leaf and no case.
+
+    `answered`, `declined`: how many opinions the log says that of, those that merely followed
+    another one left out: what published figures must come to.
+    """
 
     cases: int
     taken_back: int
+    answered: int
+    declined: int
 
 
 def check_figures(session: Session, counts: leaves.Counts) -> Figures:
@@ -90,22 +97,23 @@ def check_figures(session: Session, counts: leaves.Counts) -> Figures:
     decided = _decided(session)
     merged = _merged(session)
     cases = 0
+    outcomes: Counter[str] = Counter()
     for batch in _cases(session):
         drops = {crypto.drop_leaf(commitment) for commitment in batch}
         missing = drops - waiting - log.logged(session, drops)
         if missing:
             raise Fault(f"{len(missing)} cases have no leaf in the log: they were slipped in")
         for commitment in batch:
-            _check_decisions(
-                told.pop(commitment, set()),
-                decided.get(commitment, set()),
-                merged=commitment in merged,
-            )
+            own, said = decided.get(commitment, set()), told.pop(commitment, set())
+            _check_decisions(said, own, merged=commitment in merged)
+            outcomes.update(said & own)
         cases += len(batch)
     if told:
         raise Fault(f"the log has decisions on {len(told)} opinions that are gone from the cases")
     pending = sum(leaf.startswith(leaves.DROP) for leaf in waiting)
-    return Figures(cases, counts.drops + pending - cases)
+    return Figures(
+        cases, counts.drops + pending - cases, outcomes["answered"], outcomes["declined"]
+    )
 
 
 def _check_decisions(told: set[str], decided: set[str], *, merged: bool) -> None:

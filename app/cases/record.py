@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.cases.models import Answer, Author, Case, CaseEvent, ItemKind, ThreadItem
+from app.cases import answers
+from app.cases.models import Author, Case, CaseEvent, ItemKind, ThreadItem
 from app.cases.workflow import Move, next_state, state_before
 from app.sealing import service as sealing
 from app.sealing.service import Sealed
@@ -117,7 +118,7 @@ def destroy_words(session: Session, case: Case) -> None:
     item_ids = [item.item_id for item in thread_items(session, case.id)]
     session.execute(sa.delete(ThreadItem).where(ThreadItem.case_id == case.id))
     sealing.destroy(session, item_ids)
-    session.execute(sa.delete(Answer).where(Answer.case_id == case.id))
+    answers.retract(session, case.id)
 
 
 def text_of(raw: bytes) -> str:

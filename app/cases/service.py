@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
-from app.cases import merging, record, recourse
+from app.cases import answers, merging, record, recourse
 from app.cases.models import (
     Answer,
     Author,
@@ -206,17 +206,16 @@ def _publish(
         summary = content.text
     if not summary:
         return
-    session.execute(sa.delete(Answer).where(Answer.case_id == case.id))
-    session.add(
+    answers.publish(
+        session,
         Answer(
             case_id=case.id,
             box_id=case.box_id,
             published_on=today,
             summary=summary,
             answer=draft.answer,
-        )
+        ),
     )
-    session.flush()
 
 
 def _drop_drafts(session: Session, case: Case, item_ids: list[str]) -> None:

@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Callable
 from functools import partial
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import escape
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -21,16 +22,18 @@ from app.clock import knows_year
 from app.db import reading, transaction
 from app.errors import N_, Conflict, DomainError, Invalid
 from app.i18n import sentence
+from app.notifications.feed import Entry
 from app.organisation import service as organisation
 from app.staff import audit, guard
 from app.staff.models import Role
-from app.text import clean, printable
-from app.web import STATUS, clock
+from app.text import clean, printable, rich_text
+from app.web import STATUS, clock, feed_response, site_url
 
 public = Blueprint("answers", __name__)
 desk = Blueprint("cases", __name__, url_prefix="/desk")
 HOLDERS = (Role.KEEPER, Role.SUPERVISOR)
 FILTERS = (*queues.FILTERS, "overdue", "recourse")
+MAX_SOUGHT = 100
 # No move of the opinion: a word of the supervision group to whoever was blamed.
 RESPOND = "respond"
 MOVE_NAMES = (*(m for m in Move if m in DESK_MOVES), *case_page.GROUP_MOVES, RESPOND)
@@ -38,17 +41,41 @@ MOVE_NAMES = (*(m for m in Move if m in DESK_MOVES), *case_page.GROUP_MOVES, RES
 
 @public.get("/answers")
 def answers() -> str:
-    """Published answers, newest first."""
+    """Published answers, newest first; with `q` those in which every word stands."""
     after = Cursor.read(request.args.get("after", ""))
+    q = printable(request.args.get("q", "")).strip()[:MAX_SOUGHT]
     with reading() as session:
-        page = published.newest(session, published.PAGE + 1, after=after)
+        page = (
+            published.find(session, q, published.PAGE + 1, after=after)
+            if q
+            else published.newest(session, published.PAGE + 1, after=after)
+        )
     shown, more = page[: published.PAGE], len(page) > published.PAGE
     last = Cursor(shown[-1].published_on, shown[-1].id) if more else None
     return render_template(
         "cases/answers.html",
         answers=shown,
-        next_url=url_for("answers.answers", after=str(last)) if last else None,
+        q=q,
+        next_url=url_for("answers.answers", after=str(last), q=q or None) if last else None,
     )
+
+
+@public.get("/answers.atom")
+def answers_feed() -> Response:
+    """The newest answers as a feed."""
+    with reading() as session:
+        page = published.newest(session, published.PAGE)
+    entries = [
+        Entry(
+            answer.id,
+            f"{answer.branch_name}：{queues.excerpt(answer.summary)}",
+            answer.published_on,
+            f"<p>{escape(answer.summary)}</p>{rich_text(answer.answer)}",
+            site_url(url_for("answers.answers") + f"#a{answer.id}"),
+        )
+        for answer in page
+    ]
+    return feed_response("answers.answers_feed", "answers.answers", N_("公开的答复"), entries)
 
 
 def unlocked() -> queues.Unlocked:

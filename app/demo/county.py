@@ -17,6 +17,7 @@ from app import db
 from app.cases.queue import Unlocked
 from app.clock import Clock
 from app.crypto import stretch_password
+from app.demo import results
 from app.demo.life import Life, Spot
 from app.demo.places import SMALL, Place, people, places
 from app.organisation import importing, tree
@@ -106,9 +107,12 @@ class _Maker:
         self.progress("demo county: opinions and answers of six weeks")
         life = Life(self.session, self.config, self.clock)
         life.live(self.spots, SMALL_LIFE if small else None)
+        office = [key.staff_id for key in self.office]
         if not small:
-            life.go_on(self.groups, [key.staff_id for key in self.office])
+            life.go_on(self.groups, office)
             self._history()
+        county_id = self.units["county"].id
+        results.tell(self.session, self.spots, office, county_id, self.clock.today())
 
     def _tree(self, found: list[Place], small: bool) -> None:
         rows = [_row("county", self.config.county_name, "", UnitKind.COUNTY)]

@@ -8,14 +8,19 @@ from dataclasses import dataclass, replace
 from flask import Blueprint, render_template, request
 from sqlalchemy.orm import Session
 
+from app.bulletins import published
 from app.cases import answers
 from app.db import reading
 from app.organisation import service
 from app.sealing import service as sealing
+from app.statistics import service as statistics
+from app.text import printable
+from app.web import clock
 
 blueprint = Blueprint("organisation", __name__)
 
 
+NEWEST = 3
 # Below so many members the form says how thin the crowd is.
 THIN = 10
 
@@ -67,14 +72,18 @@ def box_card(session: Session, branch: service.Branch) -> BranchCard:
 
 @blueprint.get("/")
 def home() -> str:
-    """Find a branch, enter a receipt, read the newest answers."""
-    q = request.args.get("q", "").strip()[:100]
+    """Find a branch, an answer or a bulletin; enter a receipt; read the newest."""
+    q = printable(request.args.get("q", "")).strip()[:100]
+    today = clock().today()
     with reading() as session:
         return render_template(
             "organisation/home.html",
             q=q,
             results=cards(session, service.search(session, q)) if q else None,
-            answers=answers.newest(session, 3),
+            found_answers=answers.find(session, q, NEWEST) if q else [],
+            found_bulletins=published.find(session, q, NEWEST, today) if q else [],
+            answers=answers.newest(session, NEWEST),
+            bulletins=published.newest(session, NEWEST, today, withdrawn=False),
         )
 
 
@@ -87,13 +96,17 @@ def units() -> str:
 
 @blueprint.get("/units/<slug>")
 def branch(slug: str) -> str:
-    """A branch's page: its box and its answers; a unit's: its branches."""
+    """A branch's page: its box, answers, bulletins, figures; a unit's: its branches too."""
+    today = clock().today()
     with reading() as session:
         found = service.branch(session, slug)
+        told = found.is_group or not found.path
         return render_template(
             "organisation/branch.html",
             branch=box_card(session, found),
             has_box=found.box_id is not None,
             below=cards(session, service.below(session, found.id)),
-            answers=answers.newest(session, 10, box_id=found.box_id) if found.box_id else [],
+            answers=answers.newest(session, 10, box_ids=[found.box_id]) if found.box_id else [],
+            bulletins=published.newest(session, NEWEST, today, unit_id=found.id),
+            whole=None if told else statistics.figures(session, today, slug=slug).whole,
         )

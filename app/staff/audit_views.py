@@ -54,6 +54,13 @@ ACTIONS = {
     "draft": N_("起草答复"),
     "discard": N_("作废草稿"),
     "approve": N_("发布答复"),
+    "draft_bulletin": N_("起草通报"),
+    "save_bulletin": N_("改通报的稿子"),
+    "discard_bulletin": N_("作废通报的稿子"),
+    "publish_bulletin": N_("发布通报"),
+    "withdraw_bulletin": N_("撤下通报"),
+    "promise_done": N_("登记整改做好了"),
+    "promise_rate": N_("复评整改"),
 }
 DETAILS = {
     "unknown": N_("没有这个用户名"),

@@ -1,0 +1,347 @@
+"""The figures of the county, a unit or a branch: the same few queries however many branches.
+
+Counts of work (received, answered, declined) are exact. Ratings and groups of speakers are told by
+whole quarters that are over, by unit and never finer, the county by what its units told alone:
+nothing can be reckoned from a total less the others, nor from today's figure less yesterday's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app import suppression
+from app.cases.models import Answer, Case, CaseEvent, Channel
+from app.cases.workflow import Move
+from app.clock import quarter_of
+from app.errors import N_, NotFound
+from app.organisation.models import Box, Unit, UnitKind
+from app.sealing import service as sealing
+from app.statistics import tally
+from app.statistics.tally import Cases, Tally
+from app.submissions.models import SpeakerTally
+from app.suppression import Figure
+
+MOST_MONTHS = 12
+
+
+@dataclass(frozen=True)
+class Place:
+    """The county, a unit or a branch."""
+
+    id: str
+    slug: str
+    name: str
+    kind: UnitKind
+    parent_id: str | None
+    box_id: str | None
+    closed: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """A place below the chosen one with what its cases came to."""
+
+    slug: str
+    name: str
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class Rated:
+    """The ratings of a quarter: of so many answers so many were rated; `figure` as it may be told.
+
+    `together`: told with units that had too few for themselves. `seen`: ratings under codes that a
+    member of staff had seen, counted apart and in no figure.
+    """
+
+    quarter: str
+    answers: int
+    rated: int
+    figure: Figure
+    together: int = 0
+    seen: int = 0
+
+
+@dataclass(frozen=True)
+class Spoke:
+    """Who spoke in a quarter, by group; None where too few did."""
+
+    quarter: str
+    groups: tuple[tuple[str, int | None], ...]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Branches: how many there are, have an open box, were spoken to, have published an answer."""
+
+    branches: int
+    open: int
+    spoken_to: int
+    answering: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that a page of figures tells."""
+
+    place: Place | None
+    month: str
+    today: dt.date
+    whole: Tally
+    months: tuple[tuple[str, Tally], ...]
+    below: tuple[Line, ...]
+    coverage: Coverage
+    rated: tuple[Rated, ...] = ()
+    spoke: tuple[Spoke, ...] = ()
+    path: tuple[Place, ...] = field(default=())
+
+
+def figures(session: Session, today: dt.date, *, slug: str = "", month: str = "") -> Figures:
+    """The figures of a place (`slug`; empty: the county), of opinions opened in a month or ever.
+
+    Raises NotFound.
+    """
+    places = _places(session)
+    chosen = next((place for place in places.values() if place.slug == slug), None)
+    if slug and (chosen is None or chosen.kind is UnitKind.GROUP):
+        raise NotFound(N_("没有找到这个单位。请从列出来的里面选。"))
+    if month and not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", month, re.ASCII):
+        raise NotFound(N_("月份要写成 2026-11 这样。请从列出来的里面选。"))
+    top = chosen if chosen and chosen.kind is not UnitKind.COUNTY else None
+    keys, boxes = _keys(places, top)
+    rows = _rows(session, boxes if top else None, month)
+    below, by_month = tally.gather(rows, today, keys)
+    lines = (
+        Line(places[i].slug, places[i].name, below.get(i, Tally())) for i in _shown(places, top)
+    )
+    whole = tally.total(by_month.values())
+    return Figures(
+        place=top,
+        month=month,
+        today=today,
+        whole=whole,
+        months=tuple(sorted(by_month.items()))[-MOST_MONTHS:],
+        below=tuple(sorted(lines, key=lambda line: line.name)) if _has_below(top) else (),
+        coverage=_coverage(session, places, boxes, rows),
+        rated=() if month else _rated(session, places, top, today),
+        spoke=() if month or top else _spoke(session, today),
+        path=_path(places, top),
+    )
+
+
+# --- places ---------------------------------------------------------------------------------------
+
+
+def _places(session: Session) -> dict[str, Place]:
+    query = sa.select(
+        Unit.id, Unit.slug, Unit.name, Unit.kind, Unit.parent_id, Box.id.label("box_id"),
+        Unit.closed_on,
+    ).outerjoin(Box, Box.unit_id == Unit.id)  # fmt: skip
+    return {
+        row.id: Place(row.id, row.slug, row.name, row.kind, row.parent_id, row.box_id,
+                      row.closed_on is not None)
+        for row in session.execute(query)
+    }  # fmt: skip
+
+
+def _unit_above(places: dict[str, Place], place: Place) -> Place:
+    """The unit, or group, that a box belongs to: what hangs right below the county."""
+    above = places.get(place.parent_id or "")
+    return place if above is None or above.kind is UnitKind.COUNTY else above
+
+
+def _keys(places: dict[str, Place], top: Place | None) -> tuple[dict[str, str], frozenset[str]]:
+    """For each box the place below `top` that it counts for; and the boxes of `top`."""
+    keys, boxes = {}, set()
+    for place in places.values():
+        if place.box_id is None:
+            continue
+        unit = _unit_above(places, place)
+        keys[place.box_id] = unit.id if top is None else place.id
+        if top is None or top.id in (place.id, unit.id):
+            boxes.add(place.box_id)
+    return keys, frozenset(boxes)
+
+
+def _has_below(top: Place | None) -> bool:
+    return top is None or top.kind is UnitKind.UNIT
+
+
+def _shown(places: dict[str, Place], top: Place | None) -> list[str]:
+    if top is not None:
+        return [p.id for p in places.values() if p.parent_id == top.id]
+    return [p.id for p in places.values() if p.kind in (UnitKind.UNIT, UnitKind.GROUP)
+            or (p.box_id and _unit_above(places, p) is p)]  # fmt: skip
+
+
+def _path(places: dict[str, Place], top: Place | None) -> tuple[Place, ...]:
+    found: list[Place] = []
+    while top is not None and top.kind is not UnitKind.COUNTY:
+        found.insert(0, top)
+        top = places.get(top.parent_id or "")
+    return tuple(found)
+
+
+# --- what the desk did ----------------------------------------------------------------------------
+
+
+def _first(move: Move) -> sa.ColumnElement[dt.date]:
+    return sa.func.min(sa.case((CaseEvent.move == move, CaseEvent.moved_on)))
+
+
+def _rows(session: Session, boxes: frozenset[str] | None, month: str) -> list[Cases]:
+    """Cases, those that are alike together; two queries."""
+    halted = sa.case((CaseEvent.move.in_(tally.HALTS), CaseEvent.case_id))
+    first = sa.select(
+        CaseEvent.case_id,
+        _first(Move.APPROVE).label("answered_on"),
+        _first(Move.DECLINE).label("declined_on"),
+        sa.func.max(halted).label("halted_id"),
+    )
+    if boxes is not None:
+        own = sa.select(Case.id).where(Case.box_id.in_(boxes))
+        first = first.where(CaseEvent.case_id.in_(own))
+    told = first.group_by(CaseEvent.case_id).subquery()
+    columns = (
+        Case.box_id, Case.opened_on, Case.state, Case.decline_reason,
+        told.c.answered_on, told.c.declined_on, told.c.halted_id,
+    )  # fmt: skip
+    query = sa.select(*columns, sa.func.count().label("number")).outerjoin(
+        told, told.c.case_id == Case.id
+    )
+    stood = (
+        sa.select(CaseEvent.case_id, CaseEvent.move, CaseEvent.moved_on)
+        .join(told, told.c.halted_id == CaseEvent.case_id)
+        .order_by(CaseEvent.case_id, CaseEvent.position)
+    )
+    if boxes is not None:
+        query = query.where(Case.box_id.in_(boxes))
+    if month:
+        start = dt.date(int(month[:4]), int(month[5:]), 1)
+        end = (start + dt.timedelta(days=31)).replace(day=1)
+        query = query.where(Case.opened_on >= start, Case.opened_on < end)
+    events: dict[str, list[tuple[Move, dt.date]]] = {}
+    for case_id, move, on in session.execute(stood):
+        events.setdefault(case_id, []).append((move, on))
+    return [
+        Cases(row.box_id, row.opened_on, row.state, row.decline_reason or "", row.answered_on,
+              row.declined_on, row.number, tuple(events.get(row.halted_id or "", ())))
+        for row in session.execute(query.group_by(*columns))
+    ]  # fmt: skip
+
+
+def _coverage(
+    session: Session, places: dict[str, Place], boxes: frozenset[str], rows: list[Cases]
+) -> Coverage:
+    branches = {
+        place.box_id
+        for place in places.values()
+        if place.kind is UnitKind.BRANCH and place.box_id in boxes and not place.closed
+    }
+    kept = sealing.open_boxes(session, [box for box in branches if box])
+    published = set(session.scalars(sa.select(Answer.box_id).distinct()))
+    spoken_to = {row.box_id for row in rows}
+    return Coverage(
+        len(branches), len(branches & kept), len(branches & spoken_to), len(branches & published)
+    )
+
+
+# --- what people said -----------------------------------------------------------------------------
+
+
+def _rated(
+    session: Session, places: dict[str, Place], top: Place | None, today: dt.date
+) -> tuple[Rated, ...]:
+    """The ratings of whole quarters that are over, newest first; one query.
+
+    Each answer and each rating counts by its event, so that a quarter once told never changes. A
+    silence is no rating.
+    """
+    unit_of = {p.box_id: _unit_above(places, p).id for p in places.values() if p.box_id}
+    moves = (Move.APPROVE, Move.RATE_CONTENT, Move.RATE_DISSATISFIED)
+    columns = (Case.box_id, Case.channel, CaseEvent.move, CaseEvent.moved_on)
+    query = (
+        sa.select(*columns, sa.func.count())
+        .join(Case, Case.id == CaseEvent.case_id)
+        .where(CaseEvent.move.in_(moves), CaseEvent.moved_on < _quarter_start(today))
+        .group_by(*columns)
+    )
+    quarters: dict[str, Counter[tuple[str, str]]] = {}
+    for box_id, channel, move, on, number in session.execute(query):
+        sort = move if move is Move.APPROVE or channel is Channel.WEB else "seen"
+        counts = quarters.setdefault(quarter_of(on), Counter())
+        for place in {unit_of[box_id], box_id}:
+            counts[place, sort] += number
+    units = sorted(set(unit_of.values()))
+    chosen = top.id if top else None
+    if top and top.kind is UnitKind.BRANCH:
+        chosen = top.box_id or ""
+    return tuple(
+        _quarter(quarter, counts, units, chosen) for quarter, counts in sorted(quarters.items())
+    )[::-1]
+
+
+def _quarter_start(today: dt.date) -> dt.date:
+    return dt.date(today.year, (today.month - 1) // 3 * 3 + 1, 1)
+
+
+def _quarter(
+    quarter: str, counts: Counter[tuple[str, str]], units: list[str], chosen: str | None
+) -> Rated:
+    groups = [
+        (counts[unit, Move.RATE_CONTENT], 0, counts[unit, Move.RATE_DISSATISFIED]) for unit in units
+    ]
+    parts = suppression.merge(groups)
+    told = [suppression.figure(part.counts) for part in parts]
+    mine = units if chosen is None else [chosen]
+    rated = sum(counts[place, move] for place in mine
+                for move in (Move.RATE_CONTENT, Move.RATE_DISSATISFIED))  # fmt: skip
+    figure, together = Figure(rated), 0
+    if chosen is None:
+        figure = suppression.total(told)
+    elif chosen in units:  # a branch is never told for itself
+        number = next(i for i, part in enumerate(parts) if units.index(chosen) in part.groups)
+        figure = told[number]
+        together = len([i for i in parts[number].groups if sum(groups[i])])
+    return Rated(
+        quarter,
+        answers=sum(counts[place, Move.APPROVE] for place in mine),
+        rated=rated,
+        figure=figure,
+        together=together if together > 1 else 0,
+        seen=sum(counts[place, "seen"] for place in mine),
+    )
+
+
+def _spoke(session: Session, today: dt.date) -> tuple[Spoke, ...]:
+    """Who spoke, in the county, in quarters that are over, newest first; one query."""
+    query = (
+        sa.select(SpeakerTally.quarter, SpeakerTally.speaker, sa.func.sum(SpeakerTally.count))
+        .where(SpeakerTally.quarter < quarter_of(today))
+        .group_by(SpeakerTally.quarter, SpeakerTally.speaker)
+    )
+    found: dict[str, list[tuple[str, int]]] = {}
+    for quarter, speaker, number in session.execute(query):
+        found.setdefault(quarter, []).append((speaker, int(number)))
+    return tuple(_groups(quarter, sorted(groups)) for quarter, groups in sorted(found.items()))[
+        ::-1
+    ]
+
+
+def _groups(quarter: str, groups: list[tuple[str, int]]) -> Spoke:
+    hidden = suppression.suppressed([number for _, number in groups])
+    return Spoke(
+        quarter,
+        tuple((name, None if i in hidden else n) for i, (name, n) in enumerate(groups)),
+    )
+
+
+def county_totals(session: Session, today: dt.date) -> Tally:
+    """The county's totals as they are published: what `verify-log` holds against the log."""
+    return figures(session, today).whole
