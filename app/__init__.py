@@ -25,6 +25,7 @@ from app.staff import (
 )
 from app.staff import views as staff_views
 from app.statistics import views as statistics_views
+from app.submissions import receipt_views
 from app.submissions import views as submissions_views
 from app.transparency import views as transparency_views
 from config import Config, ConfigError
@@ -36,6 +37,7 @@ _BLUEPRINTS = (
     organisation_views.blueprint,
     unit_views.blueprint,
     submissions_views.blueprint,
+    receipt_views.blueprint,
     cases_views.public,
     bulletin_views.blueprint,
     statistics_views.blueprint,

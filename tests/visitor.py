@@ -86,6 +86,13 @@ class Visitor:
         body = urlencode({**form.fields, **fields}, errors="surrogatepass").encode()
         return self._ask("POST", form.action, body)
 
+    def drop(self, form: Form, **fields: str) -> Page:
+        """Send a box's form; words that might tell who speaks go in as they are."""
+        page = self.send(form, **fields)
+        if page.status == 200 and find(page.tree, "data-self-identification"):
+            page = self.send(page.form(urlsplit(form.action).path), decision="as-is")
+        return page
+
     def post(self, address: str, body: bytes, kind: str = "") -> Page:
         """Send bytes."""
         return self._ask("POST", urljoin(self.base, address), body, kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pyotp
@@ -13,6 +14,10 @@ from playwright.sync_api import Browser, Error, Page
 
 from tests.road.conftest import Instance, phone
 from tests.road.test_messages import rows
+from tests.visitor import Visitor
+
+TELLING = "路灯坏了三个月。\n我叫李四，电话13800138000，请回话。"
+MASKED = "路灯坏了三个月。\n我叫＊＊，电话＊＊，请回话。"
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -42,6 +47,9 @@ def drop(page: Page, instance: Instance, text: str) -> str:
     page.fill("#opinion", text)
     page.click("button.main")
     fits(page)
+    if page.locator("[data-self-identification]").count():
+        page.click("button[value=as-is]")
+        fits(page)
     return page.inner_text("[data-receipt-code]")
 
 
@@ -70,6 +78,17 @@ def texts(page: Page, author: str) -> list[str]:
         "all => all.map(e => e.textContent)"
     )
     return found
+
+
+def read_as_text(address: str) -> str:
+    """A page as w3m shows it."""
+    program = shutil.which("w3m")
+    if program is None:
+        pytest.fail("no w3m: tests/provision.py should have installed it")
+    return subprocess.run(
+        [program, "-dump", "-I", "UTF-8", "-O", "UTF-8", "-o", "auto_image=0", address],
+        capture_output=True, text=True, timeout=30, check=True,
+    ).stdout  # fmt: skip
 
 
 def test_three_messages_walk_the_road_on_a_phone_without_script(
@@ -119,16 +138,45 @@ def test_after_leaving_nothing_is_stored_and_back_shows_nothing(
     assert "看完就走" not in page.content()
 
 
+def test_the_warning_works_without_script_on_a_phone(instance: Instance, browser: Browser) -> None:
+    page = phone(browser)
+    page.goto(f"{instance.base}/box/demo")
+    page.fill("#opinion", TELLING)
+    page.click("button.main")
+    fits(page)
+    assert page.locator("mark").count() == 2
+    assert page.locator("textarea").is_hidden()
+    page.click("button[value=edit]")
+    assert page.input_value("#opinion") == TELLING
+    assert page.locator("[data-self-identification]").count() == 0
+    page.click("button.main")
+    page.click("button.main")
+    code = page.inner_text("[data-receipt-code]")
+    read(page, instance, code)
+    assert texts(page, "speaker") == [MASKED]
+
+
+def test_a_text_browser_shows_the_warning_and_its_buttons(
+    instance: Instance, tmp_path: Path
+) -> None:
+    visitor = Visitor(instance.base)
+    page = visitor.send(visitor.get("/box/demo").form("/box/demo"), opinion=TELLING)
+    saved = tmp_path / "warning.html"
+    saved.write_text(page.html, "utf-8")
+    shown = read_as_text(str(saved))
+    for words in (
+        "还没投，请先看一眼",
+        "13800138000 电话",
+        "遮住再投",
+        "原样投",
+        "回去改一改",
+    ):
+        assert words in shown
+
+
 @pytest.mark.parametrize("address", ["/", "/box/demo", "/receipt", "/answers", "/protection"])
 def test_a_text_browser_reads_the_page(instance: Instance, address: str) -> None:
-    program = shutil.which("w3m")
-    if program is None:
-        pytest.fail("no w3m: tests/provision.py should have installed it")
-    shown = subprocess.run(
-        [program, "-dump", "-o", "auto_image=0", f"{instance.base}{address}"],
-        capture_output=True, text=True, timeout=30, check=True,
-    ).stdout  # fmt: skip
-    assert "言路" in shown
+    assert "言路" in read_as_text(f"{instance.base}{address}")
 
 
 def test_the_form_page_is_light(instance: Instance) -> None:

@@ -23,7 +23,7 @@ def rows() -> list[dict[str, str]]:
 def drop(base: str, text: str) -> str:
     visitor = Visitor(base)
     form = visitor.get("/box/demo").form("/box/demo")
-    page = visitor.send(form, opinion=text)
+    page = visitor.drop(form, opinion=text)
     assert page.status == 200, page.alert()
     assert visitor.set_cookies == []
     (code,) = page.marked("data-receipt-code")
