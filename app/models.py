@@ -3,6 +3,7 @@
 from app import wordindex
 from app.bulletins import models as bulletins
 from app.cases import models as cases
+from app.evaluations import models as evaluations
 from app.notifications import models as notifications
 from app.organisation import models as organisation
 from app.sealing import models as sealing
@@ -15,6 +16,7 @@ __all__ = [
     "audit",
     "bulletins",
     "cases",
+    "evaluations",
     "notifications",
     "organisation",
     "sealing",

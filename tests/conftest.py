@@ -134,6 +134,7 @@ def config(database_url: str, tmp_path: Path) -> Config:
 def _cheap_argon2(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stretching is measured elsewhere; here it would be most of the time."""
     monkeypatch.setattr(crypto, "CODE_MEMLIMIT", 64 * 1024)
+    monkeypatch.setattr(crypto, "SLIP_MEMLIMIT", 64 * 1024)
     monkeypatch.setattr(crypto, "PASSWORD_OPSLIMIT", 1)
     monkeypatch.setattr(crypto, "PASSWORD_MEMLIMIT", 64 * 1024)
 

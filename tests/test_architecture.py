@@ -56,7 +56,9 @@ def test_flask_is_known_at_the_edge_alone(file: Path) -> None:
     """A service that knows no request can't leak one, and runs in the worker and in tests alike."""
     if name_of(file) in FLASK_ROOMS or file.name.endswith(FLASK_NAMES):
         return
-    assert not re.search(r"^(?:from|import) (?:flask|flask_wtf|wtforms)\b", file.read_text("utf-8"), re.M)
+    assert not re.search(
+        r"^(?:from|import) (?:flask|flask_wtf|wtforms)\b", file.read_text("utf-8"), re.M
+    )
 
 
 def test_what_tells_clients_apart_is_read_in_web_alone(file: Path) -> None:

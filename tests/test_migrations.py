@@ -38,7 +38,8 @@ def test_speakers_tables_have_no_row_number(app: Flask) -> None:
             tables = {row.name: row.sql or "" for row in rows}
         for name in ("lying_item", "case", "case_event", "thread_item", "sealed_item", "key_wrap",
                      "pending_leaf", "log_leaf", "log_node", "log_head", "answer",
-                     "speaker_tally"):  # fmt: skip
+                     "speaker_tally", "slip_hash", "sealed_ballot", "sealed_comment", "ballot",
+                     "tally", "comment"):  # fmt: skip
             assert "WITHOUT ROWID" in tables[name], name
 
 

@@ -1,0 +1,2 @@
+"""Evaluation rounds: slips, sealed ballots, the count; never who voted, never what somebody said
+in a box."""
