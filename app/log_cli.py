@@ -25,7 +25,8 @@ def verify_log(paper: tuple[str, ...]) -> None:
     key = note.county_key(config().secrets.log_seed, config().origin)
     try:
         with db.reading() as session:
-            found = replay.replay(session, key, [replay.read_paper(line) for line in paper])
+            heads = [replay.read_paper(line) for line in paper]
+            found = replay.replay(session, key, heads, _cosigners())
             figures = logged.check_figures(session, found.counts)
             _check_published(session, figures)
     except replay.Fault as fault:
@@ -50,6 +51,13 @@ def _check_published(session: Session, figures: logged.Figures) -> None:
         )
 
 
+def _cosigners() -> list[note.VerifierKey]:
+    """Whose lines count: DATA_DIR/cosigners.txt, one verifier key a line."""
+    listed = config().data_dir / "cosigners.txt"
+    lines = listed.read_text("utf-8").splitlines() if listed.exists() else []
+    return [key for line in lines if (key := note.read_key(line))]
+
+
 @click.command("add-cosignatures")
 @click.argument("file", type=click.File(encoding="utf-8"))
 @with_appcontext
@@ -58,11 +66,8 @@ def add_cosignatures(file: TextIO) -> None:
 
     DATA_DIR/cosigners.txt lists whose lines count, one verifier key a line.
     """
-    listed = config().data_dir / "cosigners.txt"
-    lines = listed.read_text("utf-8").splitlines() if listed.exists() else []
-    keys = [key for line in lines if (key := note.read_key(line))]
     with db.transaction() as session:
-        names = tree.add_cosignatures(session, file.read(20_000), keys)
+        names = tree.add_cosignatures(session, file.read(20_000), _cosigners())
     if not names:
         click.echo("no line was added: not one of our heads, or nobody of cosigners.txt", err=True)
         sys.exit(1)

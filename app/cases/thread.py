@@ -14,6 +14,7 @@ from app import crypto
 from app.cases import merging, record, removal, terms
 from app.cases.models import Author, Case, ItemKind, ThreadItem
 from app.cases.workflow import Move, State, legal
+from app.clock import first_friday_after
 from app.crypto import ReceiptKeys
 from app.errors import N_, Conflict
 from app.organisation import service as organisation
@@ -24,7 +25,7 @@ from app.submissions import service as submissions
 from app.submissions.lying import LyingAct, LyingDrop, LyingLeaf
 from app.submissions.service import Act, Content, Pen
 from app.submissions.ticket import Ticket
-from app.transparency import log, note, tree
+from app.transparency import log
 from app.transparency.log import Standing
 
 KINDS = {
@@ -33,6 +34,7 @@ KINDS = {
     "appeal": ItemKind.APPEAL,
     "blamed": ItemKind.BLAMED,
 }
+_OUTCOMES = {ItemKind.DECLINE: "declined", ItemKind.ANSWER: "answered"}
 PAST_THE_BRANCH = ("appeal", "blamed")
 APPEAL_DAYS = 30
 # A row of the box has room for about this many keys beside the longest message.
@@ -45,15 +47,17 @@ _ENDED = (State.WITHDRAWN, State.REMOVED)
 class Message:
     """One item of a thread; `written_on` is None while it lies in the box.
 
-    `logged` tells of a decision whether its leaf is in the public log; None on anything else.
+    Of a decision `reason` is what its leaf commits to, and `logged` how that leaf stands in the
+    public log; empty and None on anything else.
     """
 
     author: str
     kind: str
     text: str
     written_on: dt.date | None
-    logged: bool | None = None
+    logged: Standing | None = None
     outcome: str = ""
+    reason: str = ""
 
     @property
     def lying(self) -> bool:
@@ -84,7 +88,6 @@ class ThreadPage:
     group_name: str = ""
     followed: State | None = None
     ground: str = ""
-    decline_reason: str = ""
     standing: Standing = Standing.PENDING
     promised_by: dt.date | None = None
 
@@ -160,13 +163,9 @@ def _committed(content: Content) -> bytes:
 
 def _held_against_log(session: Session, pen: Pen, page: ThreadPage) -> ThreadPage:
     """The page with what the public log says of the drop and of each decision; one query."""
-    told = {
-        message: crypto.decision_leaf(page.commitment, *decided, page.ticket_keys.nonce)
-        for message in page.messages
-        if (decided := _decision(message, page.decline_reason))
-    }
     dropped = crypto.drop_leaf(page.commitment)
-    found = log.logged(session, [dropped, *told.values()])
+    leaves = {message: leaf for message in page.messages if (leaf := decision_leaf(page, message))}
+    found = log.logged(session, [dropped, *leaves.values()])
     promise = log.read_promise(page.promise, crypto.verify_key(pen.secrets.log_seed))
     by = promise.by if promise else None
     return replace(
@@ -174,21 +173,26 @@ def _held_against_log(session: Session, pen: Pen, page: ThreadPage) -> ThreadPag
         standing=log.standing(in_log=dropped in found, by=by, today=pen.today),
         promised_by=by,
         messages=tuple(
-            replace(message, logged=told[message] in found) if message in told else message
+            replace(message, logged=_standing(message, leaves[message] in found, pen.today))
+            if message in leaves
+            else message
             for message in page.messages
         ),
     )
 
 
-def _decision(message: Message, decline_reason: str) -> tuple[str, str] | None:
-    """Outcome and reason of a message that is a decision, as its leaf has them."""
-    if message.kind == ItemKind.DECLINE:
-        return "declined", decline_reason
-    if message.kind == ItemKind.RULING:
-        return message.outcome, hashlib.sha256(message.text.encode()).hexdigest()
-    if message.kind == ItemKind.ANSWER:
-        return "answered", hashlib.sha256(message.text.encode()).hexdigest()
-    return None
+def _standing(message: Message, in_log: bool, today: dt.date) -> Standing:
+    """A decision stands in the log by the first Friday after its day: each Friday has a run."""
+    by = first_friday_after(message.written_on) if message.written_on else None
+    return log.standing(in_log=in_log, by=by, today=today)
+
+
+def decision_leaf(page: ThreadPage, message: Message) -> bytes:
+    """The leaf that a message of this thread must have, if it is a decision; else empty."""
+    if not message.reason:
+        return b""
+    nonce = page.ticket_keys.nonce
+    return crypto.decision_leaf(page.commitment, message.outcome, message.reason, nonce)
 
 
 def _case_page(
@@ -200,12 +204,13 @@ def _case_page(
     content = next(
         (Content.decode(opened[i.item_id]) for i in shown if i.kind is ItemKind.OPINION), None
     )
-    messages = [_message(item, opened[item.item_id]) for item in shown]
+    followed = session.get(Case, case.merged_into) if case.merged_into else None
+    decline_reason = (followed or case).decline_reason or ""
+    messages = [_message(item, opened[item.item_id], decline_reason) for item in shown]
     messages += [_lying_message(act, keys) for act in acts]
     branch = organisation.branches_of_boxes(session, [case.box_id])[case.box_id]
     consents = [m.text for m in messages if m.kind == ItemKind.CONSENT]
     group = _superior(session, branch)
-    followed = session.get(Case, case.merged_into) if case.merged_into else None
     return ThreadPage(
         state=case.state,
         branch_name=branch.name,
@@ -221,7 +226,6 @@ def _case_page(
         group_name=group.name if group else "",
         followed=followed.state if followed else None,
         ground=removal.ground_of(session, case.id) or "",
-        decline_reason=(followed or case).decline_reason or "",
         commitment=_committed(content) if content else case.commitment,
     )
 
@@ -243,14 +247,19 @@ def _superior(session: Session, branch: Branch) -> _Superior | None:
     return _Superior(group.name, group.box_id, key)
 
 
-def _message(item: ThreadItem, raw: bytes) -> Message:
-    return Message(
-        item.author,
-        item.kind,
-        record.text_of(raw),
-        item.written_on,
-        outcome=record.outcome_of(raw),
-    )
+def _message(item: ThreadItem, raw: bytes, decline_reason: str) -> Message:
+    """An item as its speaker reads it; of a decision with outcome and reason as its leaf has them.
+
+    The leaf of a refusal commits to its reason's name, every other one to the words themselves.
+    """
+    text, outcome, reason = record.text_of(raw), _OUTCOMES.get(item.kind, ""), ""
+    if item.kind is ItemKind.RULING:
+        outcome = record.outcome_of(raw)
+    if outcome:
+        reason = hashlib.sha256(text.encode()).hexdigest()
+    if item.kind is ItemKind.DECLINE:
+        reason = decline_reason
+    return Message(item.author, item.kind, text, item.written_on, outcome=outcome, reason=reason)
 
 
 def _lying_message(act: LyingAct, keys: ReceiptKeys) -> Message:
@@ -349,26 +358,3 @@ def burn(session: Session, pen: Pen, ticket: Ticket) -> None:
     sealing.burn_receipt_wraps(
         session, [item.item_id for item in record.thread_items(session, case.id)]
     )
-
-
-def receipt_file(session: Session, pen: Pen, page: ThreadPage) -> dict[str, object]:
-    """The receipt as `yanlu-receipt/1`; proof and checkpoint are null until it is in the log.
-
-    `index` is the leaf's position, which the proof needs; `key` the county's verifier key.
-    """
-    content = page.content
-    if content is None:
-        raise Conflict(N_("这件意见已经撤回，没有可以保存的内容了。"))
-    found = tree.evidence(session, crypto.drop_leaf(page.commitment))
-    return {
-        "format": "yanlu-receipt/1",
-        "text": content.text,
-        "attachments": [],
-        "nonce": content.nonce.hex(),
-        "commitment": page.commitment.hex(),
-        "promise": content.promise,
-        "proof": [step.hex() for step in found.proof] if found else None,
-        "index": found.index if found else None,
-        "checkpoint": found.checkpoint if found else None,
-        "key": str(note.county_key(pen.secrets.log_seed, pen.origin)),
-    }

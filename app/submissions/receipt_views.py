@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from app import crypto
 from app.cases import thread
 from app.cases.models import Rating
+from app.cases.receipt_file import receipt_file
 from app.cases.workflow import State
 from app.clock import FRIDAY
 from app.crypto import ReceiptKeys
@@ -223,7 +224,7 @@ def file() -> ResponseReturnValue:
         return _code_page("ticket"), 422
     with reading() as session:
         page = thread.open_thread(session, todays_pen(), ticket.keys)
-        saved = thread.receipt_file(session, todays_pen(), page) if page else None
+        saved = receipt_file(session, todays_pen(), page) if page else None
     if saved is None:
         return _code_page("unknown")
     keep_secret()

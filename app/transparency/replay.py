@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.transparency import merkle, note
 from app.transparency.leaves import Counts
-from app.transparency.models import LogHead, LogLeaf, LogNode
+from app.transparency.models import LogCosignature, LogHead, LogLeaf, LogNode
 from app.transparency.note import Checkpoint, VerifierKey
 
 _BATCH = 5000
@@ -50,12 +50,18 @@ class Replayed:
     counts: Counts
 
 
-def replay(session: Session, key: VerifierKey, paper: Sequence[PaperHead] = ()) -> Replayed:
+def replay(
+    session: Session,
+    key: VerifierKey,
+    paper: Sequence[PaperHead] = (),
+    cosigners: Sequence[VerifierKey] = (),
+) -> Replayed:
     """Hash every leaf anew and hold it against everything stored and signed; raises Fault.
 
-    Found: a leaf dropped, edited or moved, a stored hash or a head replaced; and with `paper` also
-    a whole log forked and signed anew by whoever holds the county's key.
+    Found: a leaf dropped, edited or moved, a stored hash or a head replaced; and with `paper` or a
+    line of one of the `cosigners` also a whole log forked and signed anew with the county's key.
     """
+    _check_cosignatures(session, cosigners)
     nodes = _nodes(session)
     heads = _Heads(_signed_heads(session, key), paper)
     peaks: list[bytes] = []
@@ -105,6 +111,18 @@ def _signed_heads(session: Session, key: VerifierKey) -> list[LogHead]:
         if not note.is_signed(head.note, key):
             raise Fault(f"the head {_name(head.made_on, head.size)} isn't signed by the county")
     return found
+
+
+def _check_cosignatures(session: Session, cosigners: Sequence[VerifierKey]) -> None:
+    """What a group signed is still the head of that size; only its own key could sign another."""
+    by_name = {key.name: key for key in cosigners}
+    query = sa.select(LogCosignature.size, LogCosignature.key_name, LogCosignature.line)
+    named = query.where(LogCosignature.key_name.in_(list(by_name))).order_by(LogCosignature.size)
+    for size, name, line in session.execute(named):
+        found = sa.select(LogHead.note).where(LogHead.size == size).limit(1)
+        body = (session.scalar(found) or "").partition("\n\n")[0]
+        if not note.is_signed(f"{body}\n\n{line}", by_name[name]):
+            raise Fault(f"{name} signed another head over {size} leaves than the one stored")
 
 
 def _name(made_on: dt.date, size: int) -> str:

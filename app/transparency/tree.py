@@ -42,7 +42,6 @@ class Evidence:
 
     index: int
     proof: tuple[bytes, ...]
-    checkpoint: str
 
 
 # --- the daily run ------------------------------------------------------------------------------
@@ -185,10 +184,21 @@ def entries(session: Session, start: int, end: int) -> list[bytes]:
     return list(session.scalars(query.order_by(LogLeaf.position)))
 
 
-def evidence(session: Session, leaf: bytes) -> Evidence | None:
-    """Proof and checkpoint of a leaf under the newest head; None while it isn't in the log."""
+def evidence(session: Session, leaves: Sequence[bytes]) -> tuple[str, dict[bytes, Evidence]]:
+    """The newest checkpoint, and the proofs under it of those leaves that are in the log."""
     head = newest_head(session)
-    index = positions(session, [merkle.leaf_hash(leaf)]).get(merkle.leaf_hash(leaf))
-    if head is None or index is None or index >= head.size:
-        return None
-    return Evidence(index, inclusion(session, index, head.size), checkpoint_text(session, head))
+    if head is None:
+        return "", {}
+    places = positions(session, [merkle.leaf_hash(leaf) for leaf in leaves])
+    at = {leaf: places.get(merkle.leaf_hash(leaf), head.size) for leaf in leaves}
+    spans = {
+        leaf: merkle.inclusion_spans(index, head.size)
+        for leaf, index in at.items()
+        if index < head.size
+    }
+    hashes = iter(_span_hashes(session, [span for found in spans.values() for span in found]))
+    proofs = {
+        leaf: Evidence(at[leaf], tuple(next(hashes) for _ in found))
+        for leaf, found in spans.items()
+    }
+    return checkpoint_text(session, head), proofs

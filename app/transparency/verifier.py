@@ -45,6 +45,9 @@ SENTENCES = {
     "bad checkpoint": ("文件里的日志头不是县里签的。", "The checkpoint in the file isn't signed by the county."),
     "proof false": ("文件里的证明不成立：它证明不了您的意见在日志里。", "The proof in the file doesn't hold: it doesn't show your opinion in the log."),
     "proof true": ("证明成立：您的意见在县里签了名的 {size} 条日志里。", "The proof holds: your opinion is in the log of {size} leaves that the county signed."),
+    "decided": ("日志里也记着对它的决定：{name}。", "The log also has what was decided: {outcome}."),
+    "undecided": ("文件存下时，这个决定还没有记进日志：{name}。请再存一次文件。", "When the file was saved this decision wasn't in the log yet: {outcome}. Save the file again."),
+    "other decision": ("文件里的这个决定，日志里没有对得上的：{name}。", "The log has no such decision as the file has it: {outcome}."),
     "no head": ("再用 --head 抄上公告栏 {size} 条的那一行，就能知道给您看的不是另一本日志。", "With the notice board's line over {size} leaves (--head) you also learn that you weren't shown another log."),
     "other size": ("公告栏这一行是 {board} 条，文件里是 {size} 条：请抄 {size} 条的那一行，或存下 /log/entries 用 --entries 查。", "This line of the board is over {board} leaves, the file over {size}: copy the line over {size} leaves, or save /log/entries and check with --entries."),
     "head fits": ("公告栏上 {board} 条的根和这本日志对得上。", "The head over {board} leaves on the board agrees with this log."),
@@ -55,6 +58,7 @@ SENTENCES = {
     "not yet": ("存下的日志里还没有。承诺的日子是 {by}：请用那天以后贴出来的一行（带日期）再查。", "It isn't in the saved log yet. The promised day is {by}: check again with a line (and its date) that was posted after that day."),
     "no proof": ("这里面还没有证明。{by} 以后请再存一次文件；网站上什么都没有了，就存下 /log/entries，用 --entries 和公告栏的一行来查。", "There is no proof in it yet. After {by} save the file again; if the site has nothing any more, save /log/entries and check with --entries and a line of the board."),
 }
+OUTCOMES = {"answered": "已答复", "declined": "不予采纳", "upheld": "维持原来的处理", "overturned": "支持申诉"}
 Head = Tuple[Optional[dt.date], int, bytes]
 Promise = NamedTuple("Promise", [("origin", str), ("by", dt.date), ("commitment", bytes), ("signature", bytes), ("signed", str)])
 Key = NamedTuple("Key", [("name", str), ("id", bytes), ("public", bytes)])
@@ -74,24 +78,18 @@ BASE_Y = 4 * pow(5, P - 2, P) % P
 Point = Tuple[int, int, int, int]
 
 
-def _x_of(y: int, sign: int) -> int | None:
-    if y >= P:
-        return None
-    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
-    x = pow(square, (P + 3) // 8, P)
-    if (x * x - square) % P:
-        x = x * pow(2, (P - 1) // 4, P) % P
-    if (x * x - square) % P or (x == 0 and sign):
-        return None
-    return P - x if x & 1 != sign else x
-
-
 def _point(encoded: bytes) -> Point | None:
     """A point in extended coordinates, None when these bytes are none."""
     number = int.from_bytes(encoded, "little")
     y, sign = number & (2**255 - 1), number >> 255
-    x = _x_of(y, sign)
-    return None if x is None else (x, y, 1, x * y % P)
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if y >= P or (x * x - square) % P or (x == 0 and sign):
+        return None
+    x = P - x if x & 1 != sign else x
+    return x, y, 1, x * y % P
 
 
 def _add(one: Point, two: Point) -> Point:
@@ -108,8 +106,7 @@ def _times(number: int, point: Point) -> Point:
     while number:
         if number & 1:
             result = _add(result, point)
-        point = _add(point, point)
-        number >>= 1
+        point, number = _add(point, point), number >> 1
     return result
 
 
@@ -179,9 +176,6 @@ def verify_inclusion(
     return last == 0 and result == root
 
 
-# --- reading ------------------------------------------------------------------------------------
-
-
 def read_receipt(page: str) -> Dict[str, Any]:
     """The receipt of a saved page."""
     for text in re.findall(r"<script[^>]*application/json[^>]*>([^<]*)</script>", page):
@@ -239,9 +233,8 @@ def read_checkpoint(text: str, key: Key) -> Tuple[int, bytes]:
     for line in lines.split("\n"):
         found = re.fullmatch("\u2014 (\\S+) (\\S+)", line)
         raw = base64.b64decode(found.group(2)) if found else b""
-        if not found or found.group(1) != key.name or raw[:4] != key.id:
-            continue
-        if parts[0] == key.name and ed25519_verify(key.public, (body + "\n").encode(), raw[4:]):
+        named = found and found.group(1) == parts[0] == key.name and raw[:4] == key.id
+        if named and ed25519_verify(key.public, (body + "\n").encode(), raw[4:]):
             return int(parts[1]), base64.b64decode(parts[2])
     raise Told(WRONG, "bad checkpoint")
 
@@ -259,9 +252,6 @@ def read_entries(paths: Sequence[str]) -> List[bytes]:
             raise Told(USAGE, "gap")
         leaves += entries
     return leaves
-
-
-# --- judging ------------------------------------------------------------------------------------
 
 
 def say(name: str, values: Optional[Dict[str, Any]] = None) -> None:
@@ -304,12 +294,33 @@ def check_heads(heads: Sequence[Head], size: int, root: bytes) -> None:
 
 def check_proof(saved: Dict[str, Any], committed: bytes, key: Key) -> Tuple[int, bytes]:
     """Whether the file proves that its leaf is in the log; the head under which it does."""
-    size, root = read_checkpoint(saved["checkpoint"], key)
-    proof = [bytes.fromhex(step) for step in saved["proof"]]
-    if not verify_inclusion(leaf_hash(b"S1" + committed), saved["index"], size, proof, root):
+    head = read_checkpoint(saved["checkpoint"], key)
+    if not proves(saved, b"S1" + committed, *head):
         raise Told(WRONG, "proof false")
-    say("proof true", {"size": size})
-    return size, root
+    say("proof true", {"size": head[0]})
+    return head
+
+
+def proves(saved: Dict[str, Any], leaf: bytes, size: int, root: bytes) -> bool:
+    """Whether a saved proof shows this leaf under this head."""
+    proof = [bytes.fromhex(step) for step in saved["proof"]]
+    return verify_inclusion(leaf_hash(leaf), saved["index"], size, proof, root)
+
+
+def check_decisions(saved: Dict[str, Any], committed: bytes, size: int, root: bytes) -> None:
+    """Whether the log has each decision of the file with its words; of a refusal, its reason."""
+    for told in saved.get("decisions", []):
+        outcome, reason = told["outcome"], told["reason"]
+        said = {"outcome": outcome, "name": OUTCOMES.get(outcome, outcome)}
+        of_words = hashlib.sha256(told["words"].encode()).hexdigest()
+        hashed = hashlib.sha256(reason.encode() + bytes.fromhex(saved["nonce"])).digest()
+        leaf = b"D1" + committed + outcome.encode() + hashed
+        if told["proof"] is None:
+            say("undecided", said)
+        elif (outcome != "declined" and reason != of_words) or not proves(told, leaf, size, root):
+            raise Told(WRONG, "other decision", said)
+        else:
+            say("decided", said)
 
 
 def check_entries(leaves: Sequence[bytes], promise: Promise, heads: Sequence[Head]) -> int:
@@ -353,7 +364,9 @@ def judge(given: argparse.Namespace) -> int:
     if not saved.get("checkpoint"):
         say("no proof", {"by": promise.by})
         return PENDING
-    check_heads(heads, *check_proof(saved, promise.commitment, key))
+    size, root = check_proof(saved, promise.commitment, key)
+    check_decisions(saved, promise.commitment, size, root)
+    check_heads(heads, size, root)
     return INCLUDED
 
 

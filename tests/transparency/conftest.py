@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -63,10 +64,12 @@ class LogInHand:
         with self.app.app_context(), db.reading() as session:
             return tree.heads(session, 1000)
 
-    def replay(self, *paper: replay.PaperHead) -> replay.Replayed:
+    def replay(
+        self, *paper: replay.PaperHead, cosigners: Sequence[VerifierKey] = ()
+    ) -> replay.Replayed:
         """Replay it; raises replay.Fault."""
         with self.app.app_context(), db.reading() as session:
-            return replay.replay(session, self.key, paper)
+            return replay.replay(session, self.key, paper, cosigners)
 
     def tamper(self, *statements: sa.Executable) -> None:
         """Write past every rule, as whoever holds the database could."""

@@ -13,6 +13,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from app.transparency import note
+from app.transparency.replay import Fault
 from tests.transparency.conftest import LogInHand, drop_leaf
 from tests.transparency.test_merkle import tree_of
 from tests.transparency.test_replay import put, rebuilt, resigned
@@ -63,7 +64,10 @@ def test_a_group_signs_a_log_that_only_grew_and_refuses_a_fork(
     forged = in_hand.leaves()
     forged[3] = drop_leaf("forged")
     tree = tree_of(forged)
+    assert in_hand.replay(cosigners=[group]).size == 13
     in_hand.tamper(*put(3, forged[3]), *rebuilt(tree), *resigned(in_hand, tree, {5, 13}))
+    with pytest.raises(Fault, match="jiandu-1 signed another head over 13 leaves"):
+        in_hand.replay(cosigners=[group])
     for count in (0, 2):
         if count:
             in_hand.day(count)

@@ -379,7 +379,7 @@ def test_the_thread_page_shows_whether_drop_and_decision_are_in_the_log(
 
 
 def test_a_decision_that_reached_the_log_with_another_reason_shows_as_not_in_it(
-    app: Flask, speaker: Speaker, in_hand: LogInHand, box: BoxInHand
+    app: Flask, speaker: Speaker, in_hand: LogInHand, box: BoxInHand, hand: Hand
 ) -> None:
     code, promise = dropped(speaker)
     open_now(app)
@@ -393,6 +393,10 @@ def test_a_decision_that_reached_the_log_with_another_reason_shows_as_not_in_it(
     page = speaker.thread(code)
     told = [e.get("data-logged") for e in page.tree.iter() if e.get("data-logged")]
     assert told == ["included", "pending"]
+    hand.forward(days=5)  # Saturday: it had to be there by Friday
+    page = speaker.thread(code)
+    told = [e.get("data-logged") for e in page.tree.iter() if e.get("data-logged")]
+    assert told == ["included", "missing"]
 
 
 def test_unknown_and_known_codes_ask_the_log_the_same_question(

@@ -6,13 +6,20 @@ import json
 import random
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from app import crypto
+from app import crypto, db
+from app.cases import record, service
+from app.cases.models import Case, DeclineReason
+from app.cases.workflow import Move
 from app.transparency import merkle, note, verifier
 from tests.conftest import Hand
+from tests.factories import BoxInHand
 from tests.submissions.conftest import Speaker, open_now
 from tests.transparency.conftest import LogInHand
 from tests.transparency.test_log_views import asked, dropped
@@ -166,12 +173,28 @@ def test_a_receipt_saved_before_the_log_had_it_says_come_back(
 FIELDS = ("text", "nonce", "commitment", "promise", "proof", "index", "checkpoint", "attachments")
 
 
+_OPEN, _SHUT = '<script type="application/json">', "</script>"
+
+
+def content_of(path: Path) -> dict[str, Any]:
+    """The receipt of a saved page."""
+    raw = path.read_text("utf-8").partition(_OPEN)[2].partition(_SHUT)[0]
+    saved: dict[str, Any] = json.loads(raw)
+    return saved
+
+
+def forged_from(path: Path, saved: dict[str, Any]) -> Path:
+    """A saved page with another receipt in it."""
+    before, _, rest = path.read_text("utf-8").partition(_OPEN)
+    text = json.dumps(saved).replace("<", "\\u003c")
+    forged = path.with_name("forged.html")
+    forged.write_text(f"{before}{_OPEN}{text}{_SHUT}{rest.partition(_SHUT)[2]}", "utf-8")
+    return forged
+
+
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_changed_field_is_refused(receipt: Path, name: str) -> None:
-    page = receipt.read_text("utf-8")
-    before, _, rest = page.partition('<script type="application/json">')
-    raw, _, after = rest.partition("</script>")
-    saved = json.loads(raw)
+    saved = content_of(receipt)
     value = saved[name]
     if name == "index":
         saved[name] = value ^ 1
@@ -184,12 +207,63 @@ def test_a_changed_field_is_refused(receipt: Path, name: str) -> None:
     else:
         at = len(value) // 2
         saved[name] = value[:at] + ("0" if value[at] != "0" else "1") + value[at + 1 :]
-    forged = receipt.with_name("forged.html")
-    text = json.dumps(saved).replace("<", "\\u003c")
-    forged.write_text(f'{before}<script type="application/json">{text}</script>{after}', "utf-8")
-    status, said = run(receipt.parent, str(forged))
+    status, said = run(receipt.parent, str(forged_from(receipt, saved)))
     assert status == 1, said
     assert "something is wrong" in said
+
+
+# --- what was decided ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def decided(speaker: Speaker, in_hand: LogInHand, box: BoxInHand, folder: Path) -> Path:
+    """A saved receipt of an opinion that was declined, then answered after an appeal."""
+    code, _ = dropped(speaker)
+    dropped(speaker, "别的意见")
+    open_now(in_hand.app)
+    today = in_hand.app.extensions["clock"].today()
+    with in_hand.app.app_context(), db.transaction() as session:
+        cases = session.scalars(sa.select(Case)).all()
+        for case in cases:
+            service.decline(session, box.desk(), case, DeclineReason.NO_FACTS, "没有事实", today)
+        for case in cases:
+            record.move(session, case, Move.APPEAL, today)
+            record.move(session, case, Move.OVERTURN, today)
+            service.draft(session, box.desk(), case, "查过了，\n确实有。", "", today)
+            service.approve(session, box.desk(), case, today)
+    in_hand.run()
+    return save(speaker, code, folder / "decided.html")
+
+
+def test_a_saved_receipt_proves_each_decision_offline(decided: Path) -> None:
+    status, said = run(decided.parent, str(decided))
+    assert status == 0, said
+    assert "决定：不予采纳" in said
+    assert "决定：已答复" in said
+
+
+@pytest.mark.parametrize(("number", "name"), list(product((0, 1), ("outcome", "reason", "proof"))))
+def test_a_changed_decision_is_refused(decided: Path, number: int, name: str) -> None:
+    saved = content_of(decided)
+    told = saved["decisions"][number]
+    told[name] = {"outcome": "upheld", "reason": "ab" * 32, "proof": told["proof"][1:]}[name]
+    status, said = run(decided.parent, str(forged_from(decided, saved)))
+    assert (status, "The log has no such decision" in said) == (1, True), said
+
+
+def test_an_answer_whose_words_were_changed_afterwards_is_refused(decided: Path) -> None:
+    saved = content_of(decided)
+    assert saved["decisions"][1]["words"] == "查过了，\n确实有。"
+    saved["decisions"][1]["words"] = "查过了，没有。"
+    status, said = run(decided.parent, str(forged_from(decided, saved)))
+    assert (status, "The log has no such decision" in said) == (1, True), said
+
+
+def test_a_decision_that_was_not_logged_when_the_file_was_saved_is_told(decided: Path) -> None:
+    saved = content_of(decided)
+    saved["decisions"][1] |= {"proof": None, "index": None}
+    status, said = run(decided.parent, str(forged_from(decided, saved)))
+    assert (status, "这个决定还没有记进日志：已答复" in said) == (0, True), said
 
 
 @pytest.mark.parametrize("content", ["", "<html>", "<script type='application/json'>{</script>"])
