@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from app.submissions.self_identification import find
+from app.submissions.self_identification.check import find
 
 LENGTH = 5000
 HOSTILE = {

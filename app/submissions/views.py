@@ -20,10 +20,11 @@ from app.organisation import service as organisation
 from app.organisation.service import Branch
 from app.organisation.views import BranchCard, box_card
 from app.sealing import service as sealing
-from app.submissions import self_identification, service
+from app.submissions import service
 from app.submissions.forms import STALE_PAGE, OpinionForm
 from app.submissions.models import SpeakerGroup
 from app.submissions.receipt_views import opens_by, thread_ticket, todays_pen
+from app.submissions.self_identification import check
 from app.submissions.service import About, Aspect, Opinion, Publish, Receipt, Recipient
 from app.submissions.ticket import Ticket, new_ticket, write_ticket
 from app.text import clean, printable
@@ -139,10 +140,10 @@ def _decided(opinion: Opinion) -> Opinion | None:
     """
     decision = request.form.get("decision", "")
     if decision == "mask":
-        return replace(opinion, text=self_identification.mask(opinion.text))
+        return replace(opinion, text=check.mask(opinion.text))
     if decision == "edit":
         return None
-    asked = decision != "as-is" and self_identification.find(opinion.text)
+    asked = decision != "as-is" and check.find(opinion.text)
     return None if asked else opinion
 
 
@@ -186,7 +187,7 @@ def _undecided_page(card: BranchCard, typed: Typed, text: str, ticket: str | Non
         branch=card,
         typed=typed,
         choices={name: value for name, value in asdict(typed).items() if name != "opinion"},
-        pieces=self_identification.excerpt(text),
+        pieces=check.excerpt(text),
         ticket=ticket,
         files_chosen=any(file.filename for file in request.files.values()),
     )

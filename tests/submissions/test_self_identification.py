@@ -10,13 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.submissions import (
-    identifying_numbers,
-    personal_names,
-    self_description,
-    surnames,
-)
-from app.submissions.self_identification import MASK, Kind, excerpt, find, mask, pieces
+from app.submissions.self_identification import description, names, numbers, surnames
+from app.submissions.self_identification.check import MASK, Kind, excerpt, find, mask, pieces
 from bench.self_identification import HOSTILE
 from tests.road.test_messages import rows
 from tests.submissions.cases_self_identification import EVERYDAY, IDENTIFYING
@@ -113,14 +108,14 @@ def test_long_stretches_without_a_finding_are_shown_short() -> None:
     ],
 )
 def test_an_identity_number_has_its_check_digit(number: str, right: bool) -> None:
-    assert identifying_numbers.checks_out(number) is right
+    assert numbers.checks_out(number) is right
 
 
 UNBOUNDED = re.compile(r"(?<!\\)[*+](?!\?*\+)")
 
 
 def patterns() -> list[re.Pattern[str]]:
-    modules = (identifying_numbers, personal_names, self_description, surnames)
+    modules = (numbers, names, description, surnames)
     values = chain.from_iterable(vars(module).values() for module in modules)
     return [value for value in values if isinstance(value, re.Pattern)]
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app import db
-from app.submissions.self_identification import mask
+from app.submissions.self_identification.check import mask
 from tests.inspecting_client import elements, find, text_of
 from tests.submissions.conftest import Speaker, lying, open_now
 from tests.visitor import Page

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.submissions.folded_text import Folded
-from app.submissions.identifying_kinds import Kind, Span
+from app.submissions.self_identification.folded_text import Folded
+from app.submissions.self_identification.kinds import Kind, Span
 
 _BETWEEN = r"\s.\-‐‑‒–—―−~·•・*_/(),、|"
 _RUN = re.compile(rf"\d(?:[{_BETWEEN}]{{0,4}}\d){{6,}}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from app.submissions import identifying_numbers, personal_names, self_description
-from app.submissions.folded_text import fold
-from app.submissions.identifying_kinds import Kind
+from app.submissions.self_identification import description, names, numbers
+from app.submissions.self_identification.folded_text import fold
+from app.submissions.self_identification.kinds import Kind
 
 __all__ = ["MASK", "Kind", "Mark", "Piece", "excerpt", "find", "mask", "pieces"]
 
@@ -38,9 +38,9 @@ def find(text: str) -> tuple[Mark, ...]:
     folded = fold(text)
     spans = sorted(
         (
-            *identifying_numbers.find(folded),
-            *personal_names.find(folded),
-            *self_description.find(folded),
+            *numbers.find(folded),
+            *names.find(folded),
+            *description.find(folded),
         ),
         key=lambda span: (span.start, -span.end),
     )

@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from app.submissions.folded_text import Folded
-from app.submissions.identifying_kinds import Kind, Span
-from app.submissions.surnames import LINK, STRICT_LINK, TITLES, is_han, name_at, surname_at
+from app.submissions.self_identification.folded_text import Folded
+from app.submissions.self_identification.kinds import Kind, Span
+from app.submissions.self_identification.surnames import (
+    LINK,
+    STRICT_LINK,
+    TITLES,
+    is_han,
+    name_at,
+    surname_at,
+)
 
 _CALLED = re.compile(
     r"(?<![跟对向让使])(?:我的?名字?[叫是]|我的大名[叫是]?|(?:我|本人|俺|咱)(?:就|名|的真名|"

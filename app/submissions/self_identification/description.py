@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from app.submissions.folded_text import Folded
-from app.submissions.identifying_kinds import Kind, Span
-from app.submissions.surnames import LINK, name_at, surname_at
+from app.submissions.self_identification.folded_text import Folded
+from app.submissions.self_identification.kinds import Kind, Span
+from app.submissions.self_identification.surnames import LINK, name_at, surname_at
 
 _CLAUSE = re.compile(r"[。!?;\n]")
 _COMMA = re.compile(r"[。!?;\n,]")
