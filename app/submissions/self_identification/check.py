@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from app.submissions.self_identification import description, names, numbers
+from app.submissions.self_identification import addresses, kin, names, numbers, posts
 from app.submissions.self_identification.folded_text import fold
 from app.submissions.self_identification.kinds import Kind
 
@@ -40,7 +40,9 @@ def find(text: str) -> tuple[Mark, ...]:
         (
             *numbers.find(folded),
             *names.find(folded),
-            *description.find(folded),
+            *addresses.find(folded),
+            *posts.find(folded),
+            *kin.find(folded),
         ),
         key=lambda span: (span.start, -span.end),
     )

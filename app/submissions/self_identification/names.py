@@ -9,6 +9,7 @@ from app.submissions.self_identification.folded_text import Folded
 from app.submissions.self_identification.kinds import Kind, Span
 from app.submissions.self_identification.surnames import (
     LINK,
+    NEVER_GIVEN,
     STRICT_LINK,
     TITLES,
     is_han,
@@ -18,9 +19,11 @@ from app.submissions.self_identification.surnames import (
 
 _CALLED = re.compile(
     r"(?<![跟对向让使])(?:我的?名字?[叫是]|我的大名[叫是]?|(?:我|本人|俺|咱)(?:就|名|的真名|"
-    r"真名)?叫(?:做|作)?|在下|鄙人|小民|草民|民女|卑职|晚辈|老朽|小女子|弱女子|"
+    r"真名)?(?:叫(?:做|作)?|[喊唤名][做作])|在下|鄙人|小民|草民|民女|卑职|晚辈|老朽|小女子|弱女子|"
     r"(?:我|本人|鄙人)的?(?:姓名|真名|真实姓名|实名)[叫是为]?|本人名叫|实名(?:反映|"
-    r"举报)?人?)[\s:]{0,2}"
+    r"举报)?人?|我的?(?:名字?|大名|姓名)[^。!?\n:]{1,8}:|(?:行不更名|坐不改姓)[,\s]|"
+    r"我[,是][^。!?;\n]{0,16},(?:名|大名)叫|"
+    r"(?:村民|学生|家长|业主|党员|居民|职工|教师|群众|代表|户主|社员|退休干部)(?=:))[\s:]{0,2}"
 )
 _LABEL = re.compile(
     r"(?<!被)(?:姓名|名字|署名|落款|签名|签字|户主|留名|"
@@ -37,20 +40,24 @@ _SELF = re.compile(
 )
 _ROLE = re.compile(
     r"的那[个位]|的|邻居|村民|党员|老师|教师|医生|护士|职工|工人|居民|业主|住户|干部|学生|家长|"
-    r"户主|员工|农民|群众|会计|书记|主任|支书|村长|"
+    r"户主|员工|农民|群众|劳模|模范|战士|同事|同学|师傅|代表|家属|知青|烈属|大夫|技术员|"
+    r"裁缝|木匠|司机|会计|书记|主任|支书|村长|"
     r"组长|退休|老兵|军人|商户|店主|老板|经理|租户|出纳|委员|所长|站长|校长|局长|员|户|生|"
-    r"[组村社队县市镇乡局所站校院厂区]|,"
+    r"[组村社队县市镇乡局所站校院厂区]|(?<=[\u4e00-\u9fff])\s|,"
 )
 _I_AM = re.compile(
     r"(?:我|本人|俺|咱|鄙人)(?:就|也|原)?(?:是|系)|本人|(?<![\u4e00-\u9fff])(?:我|来自)"
 )
 _SURNAMED = re.compile(
-    r"(?<![跟随])(?:我|鄙人|本人|俺|免贵|在下|咱|小弟|老汉|老朽|小女子)家?也?(?=姓(?!名))"
+    r"(?<![跟随])(?:我|鄙人|本人|俺|免贵|在下|咱|小弟|老汉|老朽|小女子)(?:家|敝|贱|"
+    r"免贵)?也?(?=姓(?!名))|(?:我|俺|"
+    r"本人)[^。!?;\n那他她有]{1,12},(?=姓[\u4e00-\u9fff](?:[,。!;\s]|$))"
 )
 _NICK = re.compile(
     r"(?:我叫|叫我|喊我|称我|称呼我|我就是|我是|俺是|咱是|我|本人)(?=[小老阿大]?[\u4e00-\u9fff])"
 )
 _BY_SEX = re.compile(r"[,、 (]{1,3}(?:男|女)性?(?=[,、。;)\s]|$)")
+_THINGS = ("小白", "小车", "小花", "小麦", "小池", "老井", "老花")
 _ENGLISH = re.compile(
     r"(?:my name is|my name's|i am called|call me|yours (?:sincerely|faithfully|"
     r"truly),?)\s{1,3}([a-z]{2,20}(?: [a-z]{2,20}){0,2})", re.I
@@ -81,7 +88,8 @@ def _behind(
     plain: str, trigger: re.Pattern[str], link: re.Pattern[str], *, labelled: bool
 ) -> Iterator[tuple[int, int]]:
     for found in trigger.finditer(plain):
-        end = name_at(plain, found.end(), link, labelled=labelled)
+        sure = labelled or "名" in found[0]
+        end = name_at(plain, found.end(), link, labelled=sure)
         if end:
             yield found.end(), end
 
@@ -89,6 +97,10 @@ def _behind(
 def _labelled(plain: str) -> Iterator[tuple[int, int]]:
     for found in _LABEL.finditer(plain):
         at = found.end()
+        if not name_at(plain, at, LINK, labelled=":" in found[0]) and (
+            place := _FROM.match(plain, at)
+        ):
+            at = place.end()
         while end := name_at(plain, at, LINK, labelled=":" in found[0]):
             yield at, end
             more = _NAME_AND_NAME.match(plain, end)
@@ -97,14 +109,24 @@ def _labelled(plain: str) -> Iterator[tuple[int, int]]:
             at = more.end()
 
 
+_FROM = re.compile(r"[\u4e00-\u9fff]{2,12}\s(?=[\u4e00-\u9fff]{2,4}(?![\u4e00-\u9fff]))")
 _TOLD_OF = re.compile(r"(?:反映|举报|投诉)(?!过)|找|要求|希望|告|,(?!叫)")
 _ASKED_OF = re.compile(rf"{_TOLD_OF.pattern}|请|给|对|向|跟|和")
 
 
 def _nicknamed(plain: str, at: int) -> int:
     """ "老周" at the end of a clause."""
+    if plain[at : at + 2] in _THINGS:
+        return 0
     end = surname_at(plain, at + 1) if plain[at : at + 1] in ("老", "小", "阿") else 0
     return end if end and not is_han(plain[end : end + 1] or " ") else 0
+
+
+def _titled(plain: str, at: int) -> int:
+    """ "莫老师" at the end of a clause."""
+    end = surname_at(plain, at)
+    title = TITLES.match(plain, end) if end else None
+    return title.end() if title and not is_han(plain[title.end() : title.end() + 1] or " ") else 0
 
 
 def _in_apposition(plain: str) -> Iterator[tuple[int, int]]:
@@ -113,7 +135,7 @@ def _in_apposition(plain: str) -> Iterator[tuple[int, int]]:
         at = found.end()
         if plain[at : at + 1] == "叫":
             at += 1
-        end = name_at(plain, at) or _nicknamed(plain, at)
+        end = name_at(plain, at) or _nicknamed(plain, at) or _titled(plain, at)
         if not end:
             continue
         clause = re.split(r"[。!?;\n]", plain[max(0, found.start() - 26) : found.start()])[-1]
@@ -137,15 +159,15 @@ def _surnames(plain: str) -> Iterator[tuple[int, int]]:
         at = found.end()
         familiar = plain[at] in "小老阿大"
         end = surname_at(plain, at + familiar)
-        if not end or plain[at:end] == "小白":
+        if not end or plain[at:end] in _THINGS:
             continue
         titled = TITLES.match(plain, end) if "我" != found[0] != "本人" else None
         family = re.compile(
-            r"家的?(?:媳妇|儿子|女儿|孙子|闺女|老婆|当家的)?(?![\u4e00-\u9fff])"
+            r"家的?[大小二三四]?(?:媳妇|儿子|女儿|孙子|闺女|老婆|当家的)?(?![\u4e00-\u9fff])"
         ).match(plain, end)
         if titled and not is_han(plain[titled.end() : titled.end() + 1] or " "):
             yield at, titled.end()
-        elif familiar and family and found[0][-1] == "是":
+        elif family and found[0][-1] == "是" and (familiar or plain[family.end() - 1] != "的"):
             yield at, family.end()
         elif familiar and len(found[0]) > 1 and not is_han(plain[end : end + 1] or " "):
             yield at, end
@@ -174,19 +196,26 @@ _FOREIGN = re.compile(
 def _foreign(plain: str) -> Iterator[tuple[int, int]]:
     """Names that no list of surnames knows."""
     for found in _FOREIGN.finditer(plain):
-        yield found.span(1 if found[1] else 2)
+        if not NEVER_GIVEN.intersection(found[1] or found[2]):
+            yield found.span(1 if found[1] else 2)
 
 
 _VOW = re.compile(
-    r"(?:我|本人)(?=[\u4e00-\u9fff]{2,4}(?:实名|保证|愿意?|敢|以党性|郑重|在此|对天))"
+    r"实名|保证|口述|说话|说句|讲话|讲句|活了|一辈子|一生|作证|担保|负责|愿意?|敢于?|以党性|"
+    r"郑重|在此|"
+    r"对天|[系乃是]"
 )
 
 
 def _vowed(plain: str) -> Iterator[tuple[int, int]]:
-    """ "我李国强实名举报"."""
-    yield from _behind(
-        plain, _VOW, re.compile(r"实名|保证|愿|敢|以党性|郑重|在此|对天"), labelled=False
-    )
+    """ "我李国强实名举报", "本人李国强系龙潭村人"."""
+    for found in _VOW.finditer(plain):
+        before = plain[max(0, found.start() - 6) : found.start()]
+        told = re.search(r"本人" if len(found[0]) == 1 else r"本人|我", before)
+        if told:
+            start = found.start() - len(before) + told.end()
+            if name_at(plain, start, _VOW) == found.start():
+                yield start, found.start()
 
 
 _DATE = re.compile(
@@ -209,7 +238,7 @@ _SAID = re.compile(
 )
 _AFTER_SIGNATURE = re.compile(
     r"(?:敬上|叩首|叩|拜上|拜托|呈上|谨上|上书|敬启|亲笔|手书|字|呈|上|书|敬呈|泣书|启|"
-    r"\(?签[名字]\)?|\(?手印\)?|[\s\-—。.!,:()~]|"
+    r"\(?签[名字]\)?|\(?按?(?:手印|指印)\)?|[\s\-—。.!,:()~]|"
     r"(?:联系)?(?:电话|手机|tel)|[\d*]{3,})*$",
     re.I,
 )  # fmt: skip

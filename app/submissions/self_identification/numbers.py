@@ -27,12 +27,15 @@ _AREAS = frozenset({
 _DIALLED = re.compile(
     r"(?:电话|手机|座机|固话|号码|联系|拨打?|致电|打|tel|phone)[^\d。;!?]{0,6}$", re.I
 )
-_IDENTITY = re.compile(r"(?:身份证|证件|(?<![可产])证号|ID)[^\d。;!?]{0,10}$", re.I)
-_ACCOUNT = re.compile(r"(?:银行卡|卡号|账号|账户|存折|社保卡)[^\d。;!?]{0,10}$")
+_IDENTITY = re.compile(r"(?:身份证|身份号|证件|(?<![可产])证号|ID)[^\d。;!?]{0,10}$|本人$", re.I)
+_ACCOUNT = re.compile(
+    r"(?:银行卡|卡号|[账帐][号户]|存折|折子|一卡通|[工资打低保我的]卡|卡[上里]|"
+    r"社保卡)[^\d。;!?]{0,10}$"
+)
 _NO_PHONE = re.compile(
     r"(?:订单|单号|编号|流水|工单|合同|文号|表|案号|户号|运单|快递|发票|型号|序列|条码|受理|"
     r"凭证|票|"
-    r"备案|许可证|登记|信用代码|税号|[元¥$])[号码编为是:\s]{0,5}$"
+    r"备案|许可证|登记|注册|信用代码|税号|[元¥$])[号码编为是:\s]{0,5}$"
 )
 _AMOUNT = re.compile(r"\s?(?:元|吨|万|亿|斤|平|立方|度|米|公里|块|人|户|票)")
 _DATE = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d")
@@ -48,10 +51,11 @@ _THEIRS = re.compile(
     r"政府|大厅|窗口|热线|值班|投诉|举报|监督|服务|咨询|报修|维修|银行|法院|委员会|村委|社区|"
     r"单位|经理|老板|"
     r"主任|书记|村长|支书|校长|院长|镇长|开发商|施工|工地|包工头|承包人|中介|商家|店|司机|骗子|"
+    r"卖|催收|收购|"
     r"诈骗|骚扰|推销|"
     r"陌生|对方|他|她|房东|导游|卖家|快递|公布|公示|墙|牌子|公开|股|科|厂|师傅|售后|机构|厅|"
     r"酒店|宾馆|网吧|官方|公众号|"
-    r"信箱"
+    r"(?<!我)(?<!我的)(?<!本人)信箱"
 )
 _CALL_BACK = re.compile(r"打(?!来|过来)|回|找|给|联系(?!电话|方式|人)|[,;:]")
 _TROUBLED = re.compile(
@@ -295,13 +299,21 @@ _THEIR_CAR = re.compile(
 )
 
 
+_AN_OFFICES = re.compile(r"[\u4e00-\u9fff]{2}车$")
+_SOME_CAR = re.compile(r"的[\u4e00-\u9fff]{0,5}(?:车|司机)")
+
+
 def _plates(folded: Folded) -> Iterator[Span]:
     for found in _PLATE.finditer(folded.plain):
         before = re.split(r"[。!?\n]", folded.plain[max(0, found.start() - 24) : found.start()])[-1]
         after = re.split(r"[。!?\n]", folded.plain[found.end() : found.end() + 20])[0]
         if not any(c.isdigit() for c in found[0]):
             continue
-        if _OUR_CAR.search(before) or not _THEIR_CAR.search(before + after):
+        if _OUR_CAR.search(before) or not (
+            _THEIR_CAR.search(before + after)
+            or _SOME_CAR.match(after)
+            or _AN_OFFICES.search(before)
+        ):
             yield Span(*found.span(), Kind.PLATE)
 
 
@@ -328,8 +340,12 @@ _CALLED_HANDLE = re.compile(
     r"([是为叫:\s\-=()+]{0,4})([A-Za-z][A-Za-z0-9_\-]{4,19}|\d{5,12})(?![A-Za-z0-9@])",
     re.I,
 )
+_ADDED = re.compile(
+    r"(?:加|搜)[我个\s:]{0,3}(?=\S{0,19}\d)([A-Za-z][A-Za-z0-9_\-]{5,19})(?![A-Za-z0-9@])"
+)
 _NICKNAME = re.compile(
-    r"(?:我|本人|俺)的?(?:微信|抖音|快手|QQ)?(?:(?<=[信音手Q])[名号]|网名|"
+    r"(?:我|本人|俺)(?:在[^\s,。;]{0,4}(?:群里?|网上|论坛|贴吧))?的?(?:微信|抖音|快手|"
+    r"QQ)?(?:(?<=[信音手Q])[名号]|网名|群名|"
     r"昵称)[叫是为:]{1,2}\s?([^\s,。;!?*]{2,12})", re.I
 )  # fmt: skip
 
@@ -343,6 +359,9 @@ def _handles(folded: Folded) -> Iterator[Span]:
             continue
         if known and not _theirs(folded.plain, found.start()):
             yield Span(*found.span(3), Kind.ACCOUNT)
+    for found in _ADDED.finditer(folded.plain):
+        if not _theirs(folded.plain, found.start()):
+            yield Span(*found.span(1), Kind.ACCOUNT)
     for found in _NICKNAME.finditer(folded.plain):
         yield Span(*found.span(1), Kind.ACCOUNT)
 
@@ -351,7 +370,7 @@ _DOCUMENT = re.compile(
     r"(?:护照|军官证|残疾人?证|士兵证|通行证|社保卡?|医保卡?|学生证|低保证|党员证|退休证|"
     r"准考证)(?:号码?|编号)"
     r"[是为:\s]{0,3}([A-Za-z]{0,3}\d{4,20})"
-    r"|(?:我|本人)的?(?:工号|学号|警号|员工号|户号|病历号|住院号|考号|"
+    r"|(?:我|本人)的?(?:工号|学号|学籍号|警号|员工号|户号|病历号|住院号|考号|"
     r"档案号)[是为:\s]{0,3}([A-Za-z]{0,3}\d{3,20})"
 )
 

@@ -6,13 +6,15 @@ import re
 from pathlib import Path
 
 _SURNAMES = frozenset(
-    "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜戚谢邹喻柏窦章云苏潘葛奚范彭郎"
-    "鲁韦昌马苗凤方俞任袁柳酆鲍史唐费廉岑薛雷贺倪汤滕殷罗毕郝邬安常乐于时傅皮卞齐康伍余元顾孟平黄穆萧尹"
-    "姚邵湛汪祁毛禹狄米贝明臧计伏成戴谈宋茅庞熊纪舒屈项祝董梁杜阮蓝闵席季麻强贾路娄危江童颜郭梅盛林刁钟徐"
-    "邱骆高夏蔡田樊胡凌霍虞万支柯管卢莫房缪干解应宗丁宣邓郁单杭洪包诸左石崔吉龚程邢裴陆荣翁荀羊甄曲封"
-    "储靳焦牧侯班仰秋仲伊宫宁仇栾甘祖武符刘景詹束龙叶幸司黎薄白蒲鄂索赖卓蔺屠蒙池乔阴闻党翟谭"
-    "冉边燕冀尚温庄晏柴瞿阎连习艾古易廖耿匡文寇关聂游简饶曾沙丰游盖肖付佘岳帅缑亢况琴楚晋涂"
-    "揭粟覃植苟牛巴冷佟芦丛尧鄢晁桑戈仝谌阙邝谷朴鞠隋栗芮巩兰苑代段敖欧母闫敬辛"
+    "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜戚谢邹喻柏窦章云苏潘葛奚范"
+    "彭郎鲁韦昌马苗凤方俞任袁柳酆鲍史唐费廉岑薛雷贺倪汤滕殷罗毕郝邬安常乐于时傅皮卞齐康伍余元顾"
+    "孟平黄穆萧尹姚邵湛汪祁毛禹狄米贝明臧计伏成戴谈宋茅庞熊纪舒屈项祝董梁杜阮蓝闵席季麻强贾路娄"
+    "危江童颜郭梅盛林刁钟徐邱骆高夏蔡田樊胡凌霍虞万支柯管卢莫房缪干解应宗丁宣邓郁单杭洪包诸左石"
+    "崔吉龚程邢裴陆荣翁荀羊甄曲封储靳焦牧侯班仰秋仲伊宫宁仇栾甘祖武符刘景詹束龙叶幸司黎薄白蒲鄂"
+    "索赖卓蔺屠蒙池乔阴闻党翟谭冉边燕冀尚温庄晏柴瞿阎连习艾古易廖耿匡文寇关聂游简饶曾沙丰盖肖付"
+    "佘岳帅缑亢况琴楚晋涂揭粟覃植苟牛巴冷佟向阳桂车卜花迟海衡宾寻鹿厉扶麦逄战仉衣禤邸冼郗璩笪谯"
+    "郜郇隗蹇钮练羿乌银青申裘昝贲嵇惠糜巫宓戎韶蓟邰胥莘贡劳姬郦雍濮浦茹宦庾暨满阚訾巢蒯荆竺逯桓"
+    "旷漆苌井全卿禄岐隆奉戢呙甯辜檀宛於芦丛尧鄢晁桑戈仝谌阙邝谷朴鞠隋栗芮巩兰苑代段敖欧母闫敬辛"
 )
 _COMPOUND = frozenset({
     "欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "公孙", "慕容", "令狐", "夏侯",
@@ -20,8 +22,9 @@ _COMPOUND = frozenset({
     "申屠", "澹台", "淳于", "单于", "太史", "钟离", "闻人", "赫连", "拓跋", "鲜于", "司空",
     "司寇", "公冶", "濮阳", "闾丘", "完颜", "纳兰", "叶赫", "那拉", "爱新", "第五",
 })  # fmt: skip
-_NEVER_GIVEN = frozenset(
-    "的是了我你他她它们不就也都这那个吗呢吧啊呀什怎谁哪和与或被把给请问说要去过着没很太最更再又还只到对向于而但所者您咱俺叫姓做某"
+NEVER_GIVEN = frozenset(
+    "的是了我你他她它们不就也都这那个吗呢吧啊呀什怎谁哪和与或被把给请问说要去过着没很"
+    "太最又还只到对于而但所者您咱俺叫姓做某"
 )
 _NEVER_LAST = frozenset("村镇县省区局院厂店户岁号员么想让来会能可得起以因从其在书先长此人家工学")
 # Everyday words that begin like a surname and stand where a name could stand.
@@ -43,7 +46,10 @@ LINK = re.compile(
     r"有|向|给|实名|本人|特此|现|于|写|敬上|"
     r"叩|上书|谨上|呈|字$|\d)"
 )
-STRICT_LINK = re.compile(r"(?:家住|住在|今年|现年|同志|电话|手机|身份证|实名|来自|啊|呀|呢|哈|嘛)")
+STRICT_LINK = re.compile(
+    r"(?:家住|住在|今年|现年|同志|电话|手机|身份证|实名|来自|啊|呀|呢|哈|嘛|老[太人汉头师]|"
+    r"大[爷妈娘伯叔])"
+)
 
 
 def is_han(character: str) -> bool:
@@ -71,7 +77,7 @@ def name_at(
         name = plain[start:end]
         if (
             end <= len(plain)
-            and all(is_han(c) and c not in _NEVER_GIVEN for c in plain[given:end])
+            and all(is_han(c) and c not in NEVER_GIVEN for c in plain[given:end])
             and plain[end - 1] not in _NEVER_LAST
             and (_stops(plain, end) or link.match(plain, end))
             and (labelled or not (name in _WORDS or name[:2] in _BEGINNINGS))
@@ -85,7 +91,7 @@ def _split_given(plain: str, at: int, link: re.Pattern[str]) -> int:
     """ "王 芳", and behind "我叫" a name that a line break cuts."""
     for end in (at + 2, at + 1) if link is LINK else (at + 1,):
         given = plain[at:end]
-        plausible = all(is_han(c) and c not in _NEVER_GIVEN for c in given)
+        plausible = all(is_han(c) and c not in NEVER_GIVEN for c in given)
         if len(given) == end - at and plausible and _stops(plain, end) and given not in _WORDS:
             return end
     return 0
