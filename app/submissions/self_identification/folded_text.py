@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
 
 _HIDDEN = ("Cf", "Me", "Mn")
 _SIMPLIFIED = str.maketrans(
@@ -32,7 +31,6 @@ _FOLDABLE = re.compile(r"[^\u4e00-\u9fff -~\n、。]")
 _LONGEST_FORM = 4
 
 
-@lru_cache(maxsize=2048)
 def _folded(character: str) -> str:
     form = unicodedata.normalize("NFKC", character)
     if len(form) > _LONGEST_FORM:
@@ -57,13 +55,15 @@ def fold(text: str) -> Folded:
     """Compatibility forms, hidden characters and traditional characters undone."""
     made: list[str] = []
     at: list[int] = []
+    known: dict[str, str] = {}  # of this call alone: a cache would outlive the speaker's request
     done = 0
     for found in _FOLDABLE.finditer(text):
         place = found.start()
         made.append(text[done:place])
         at.extend(range(done, place))
         done = found.end()
-        piece = _folded(found[0])
+        if (piece := known.get(found[0])) is None:
+            piece = known[found[0]] = _folded(found[0])
         made.append(piece)
         at.extend([place] * len(piece))
     made.append(text[done:])
