@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test test-all prove-anonymity bench format catalogue requirements clean provision gates
+.PHONY: run test test-all prove-anonymity pictures bench format catalogue requirements clean provision gates
 
 run: $(VENV)/.run
 	@$(BIN)/flask --app app serve --demo
@@ -14,7 +14,8 @@ test: $(VENV)/.dev provision gates
 	@echo "== tests"
 	@$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
 
-test-all: $(VENV)/.dev provision gates
+test-all: $(VENV)/.dev gates
+	@$(BIN)/python tests/provision.py --long
 	@echo "== tests, the long ones too"
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
@@ -34,6 +35,10 @@ gates: $(VENV)/.dev
 	@$(BIN)/mypy --no-error-summary
 	@echo "== contracts"
 	@$(BIN)/lint-imports --no-cache > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
+
+# The screenshots of the docs, and a contact sheet of every page in every look.
+pictures: $(VENV)/.dev provision
+	@$(BIN)/python -m tests.pictures
 
 # Every measurement that stands in bench/, in turn.
 bench: $(VENV)/.dev

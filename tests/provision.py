@@ -10,20 +10,35 @@ from pathlib import Path
 
 PACKAGES = {"chromium": "chromium", "w3m": "w3m", "nginx": "nginx-light"}
 PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
+# The Nu HTML checker, for the long tests: npm's package, run by Debian's Java.
+ROOT = Path(__file__).parent.parent
+VALIDATOR = ROOT / ".venv" / "validator" / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
+LONG_PACKAGES = {"java": "default-jre-headless"}
 FONT = ("fonts-noto-cjk", Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"))
 
 
-def missing() -> list[str]:
+def missing(long: bool) -> list[str]:
     """The Debian packages whose programs aren't here."""
+    needed = PACKAGES | LONG_PACKAGES if long else PACKAGES
     wanted = [
-        package for program, package in PACKAGES.items() if shutil.which(program, path=PATH) is None
+        package for program, package in needed.items() if shutil.which(program, path=PATH) is None
     ]
     return wanted + ([] if FONT[1].exists() else [FONT[0]])
 
 
-def main() -> int:
+def fetch_validator() -> None:
+    """Have npm bring the pinned checker, by the hash in its lock file."""
+    folder = VALIDATOR.parents[4]
+    shutil.copytree(ROOT / "tests" / "validator", folder, dirs_exist_ok=True)
+    words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    subprocess.run(words, cwd=folder, check=True)
+
+
+def main(long: bool) -> int:
     """0 when everything is here or was installed."""
-    packages = missing()
+    if long and not VALIDATOR.exists():
+        fetch_validator()
+    packages = missing(long)
     if not packages:
         return 0
     apt = shutil.which("apt-get")
@@ -39,7 +54,7 @@ def main() -> int:
         if "nginx-light" in packages and Path("/run/systemd/system").exists():
             # Its package starts a server for the public; the tests want the program alone.
             subprocess.run(["systemctl", "disable", "--now", "nginx"], check=False)
-        packages = missing()
+        packages = missing(long)
     if packages:
         print(f"SKIPPED: the tests that need {' '.join(packages)}, which can't be installed here")
         return 1 if os.environ.get("CI") == "true" else 0
@@ -47,4 +62,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("--long" in sys.argv))

@@ -1,0 +1,207 @@
+"""Every page of the site, reached as a person reaches it: by links and by the road's forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from flask import Flask
+from playwright.sync_api import Browser, Page, Response
+from werkzeug.exceptions import HTTPException
+
+from tests.road.conftest import Instance
+from tests.road.test_browser import sign_in
+
+Way = Callable[[Page, Instance], None]
+
+OPINION = "路灯坏了三个月，晚上看不见路。"
+TELLING = "路灯坏了三个月。我叫李四，电话13800138000。"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A page as it stands in the browser, by its rule or by the way that led there."""
+
+    name: str
+    page: Page
+
+    def source(self) -> str:
+        """The page as the server sent it, not as the browser mended it."""
+        answer: Response = self.page.last_answer  # type: ignore[attr-defined]
+        return answer.text()
+
+
+def _new_page(browser: Browser, context: dict[str, Any]) -> Page:
+    page = browser.new_page(**context)
+
+    def keep(answer: Response) -> None:
+        if answer.request.is_navigation_request():
+            page.last_answer = answer  # type: ignore[attr-defined]
+
+    page.on("response", keep)
+    return page
+
+
+# --- pages that only a form opens -----------------------------------------------------------------
+
+
+def _drop(page: Page, instance: Instance, text: str = OPINION) -> None:
+    page.goto(f"{instance.base}/box/demo")
+    page.fill("#opinion", text)
+    page.click("button.main")
+
+
+def _thread(page: Page, instance: Instance) -> None:
+    _drop(page, instance)
+    code = page.inner_text("[data-receipt-code]")
+    page.goto(f"{instance.base}/receipt")
+    page.fill("#code", code)
+    page.click("main button")
+    for details in page.locator("details").all():
+        details.locator("summary").click()
+
+
+def _refused(page: Page, instance: Instance) -> None:
+    page.goto(f"{instance.base}/box/demo")
+    page.click("button.main")
+
+
+def _enter(code: str) -> Way:
+    def way(page: Page, instance: Instance) -> None:
+        page.goto(f"{instance.base}/receipt")
+        page.fill("#code", code)
+        page.click("main button")
+
+    return way
+
+
+def _withdrawn(page: Page, instance: Instance) -> None:
+    _thread(page, instance)
+    page.check("form[action*='/withdraw'] input[type=checkbox]")
+    page.click("form[action*='/withdraw'] button")
+
+
+def _left(page: Page, instance: Instance) -> None:
+    page.goto(instance.base)
+    page.click("form[action*='/leave'] button")
+
+
+def _missing(page: Page, instance: Instance) -> None:
+    page.goto(f"{instance.base}/box/nowhere")
+
+
+WAYS: dict[str, Way] = {
+    "receipt taken": _drop,
+    "warning": lambda page, instance: _drop(page, instance, TELLING),
+    "thread": _thread,
+    "form refused": _refused,
+    "code mistyped": _enter("1234-1234-1234-1234-1234-12"),
+    "code unknown": _enter("0000-0000-0000-0000-0000-97"),
+    "withdrawn": _withdrawn,
+    "left": _left,
+    "not found": _missing,
+}
+
+
+def _case(page: Page, instance: Instance, standing: str = "waiting") -> None:
+    page.goto(f"{instance.base}/desk/queue?state={standing}")
+    page.locator("[data-case] a").first.click()
+
+
+def _accepted(page: Page, instance: Instance) -> None:
+    _case(page, instance)
+    page.click("form[action*='/accept'] button")
+
+
+def _answering(page: Page, instance: Instance) -> None:
+    _case(page, instance, "accepted")
+    page.fill("#answer", "已经修好了，**谢谢**您。")
+    page.fill("#summary", "路灯坏了")
+    page.click("form[action*='/draft'] button")
+
+
+def _new_bulletin(page: Page, instance: Instance) -> None:
+    page.goto(f"{instance.base}/desk/bulletins")
+    page.click("form[action*='/bulletins/new'] button")
+
+
+DESK_WAYS: dict[str, Way] = {
+    "/desk/bulletins/new": _new_bulletin,
+    "case waiting": _case,
+    "case accepted": _accepted,
+    "case with a draft": _answering,
+}
+
+
+# --- pages that links lead to ---------------------------------------------------------------------
+
+
+def rule_of(app: Flask, address: str) -> str | None:
+    """The rule of the URL map that answers an address; None where it isn't a page of ours."""
+    try:
+        endpoint, _ = app.url_map.bind("").match(urlsplit(address).path)
+    except HTTPException:
+        return None
+    rules = [r.rule for r in app.url_map.iter_rules(endpoint) if "GET" in (r.methods or ())]
+    return rules[0] if rules else None
+
+
+def walk(app: Flask, page: Page, start: str) -> Iterator[str]:
+    """The rules that links lead to from `start`, one page each; it stands in the browser."""
+    waiting, seen = [start], set[str]()
+    while waiting:
+        address = waiting.pop(0)
+        rule = rule_of(app, address)
+        if rule is None or rule in seen:
+            continue
+        seen.add(rule)
+        if not _is_page(page, address):
+            continue
+        page.goto(address)
+        found = page.locator("a[href]").evaluate_all("all => all.map(a => a.href)")
+        yield rule
+        here = urlsplit(start).netloc
+        waiting += [
+            urldefrag(urljoin(address, link)).url for link in found if urlsplit(link).netloc == here
+        ]
+
+
+def _is_page(page: Page, address: str) -> bool:
+    """Downloads and feeds are looked at elsewhere."""
+    answer = page.context.request.get(address, max_redirects=0)
+    return answer.status == 200 and answer.headers["content-type"].startswith("text/html")
+
+
+def stops(
+    app: Flask, instance: Instance, browser: Browser, query: str = "", **context: Any
+) -> Iterator[Stop]:
+    """Every page: the public's, those behind the road's forms, and each role's desk.
+
+    `query` is kept by every link; `context` is the browser's (width, theme).
+    """
+    public = _new_page(browser, context)
+    for rule in walk(app, public, f"{instance.base}/{query}"):
+        yield Stop(rule, public)
+    for name, way in WAYS.items():
+        way(public, instance)
+        yield Stop(name, public)
+    public.goto(f"{instance.base}/desk/sign-in{query}")
+    yield Stop("/desk/sign-in", public)
+    public.context.close()
+    instance.command("open-boxes", "--now")
+    done: set[str] = set()
+    for account in instance.accounts:
+        page = _new_page(browser, context)
+        sign_in(page, instance, account)
+        for rule in walk(app, page, f"{instance.base}/desk/queue{query}"):
+            if rule.startswith("/desk") and rule not in done:
+                done.add(rule)
+                yield Stop(rule, page)
+        if account["unit"] == "demo" and not done >= set(DESK_WAYS):
+            for name, way in DESK_WAYS.items():
+                done.add(name)
+                way(page, instance)
+                yield Stop(name, page)
+        page.context.close()
