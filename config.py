@@ -5,6 +5,7 @@ and DIGEST_HOUR (0 to 23, local); MIXING_THRESHOLD (k); LIMITS (on, off); TRUSTE
 proxies in front); PUBLIC_URL (the site's address, for links in messages); MAIL_URL and MAIL_FROM
 (smtp://user:password@host:587, TLS by STARTTLS; smtps:// for TLS at once; smtp+plain:// without,
 for a server on this machine); PRIVATE_TARGETS (on: robots may live in the county's own network).
+THREAD_MONTHS (24 or more) is how long a settled thread is kept after the desk's last message.
 DATA_DIR/calendar.csv tells holidays, where it exists. Demo accounts make an instance a demo.
 """
 
@@ -117,6 +118,7 @@ class Config:
     mail: Mail | None = field(default=None, repr=False)
     allow_private_targets: bool = False
     digest_hour: int = 9
+    thread_months: int = 24
     calendar: Mapping[dt.date, bool] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -153,6 +155,7 @@ class Config:
             mail=_mail(environ.get("MAIL_URL") or "", environ.get("MAIL_FROM") or ""),
             allow_private_targets=_switch(environ, "PRIVATE_TARGETS", default=False),
             digest_hour=_number(environ, "DIGEST_HOUR", 9, 0, 23),
+            thread_months=_number(environ, "THREAD_MONTHS", 24, 24, 1200),
             calendar=_calendar(data_dir / CALENDAR_FILE),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import warnings
 from collections.abc import Callable, Mapping
@@ -108,6 +109,13 @@ def working_days_between(start: dt.date, end: dt.date) -> int:
 def first_friday_after(day: dt.date) -> dt.date:
     """The first Friday strictly after `day`: by then every box has been opened once."""
     return day + dt.timedelta(days=(FRIDAY - day.weekday() - 1) % 7 + 1)
+
+
+def shift_months(day: dt.date, months: int) -> dt.date:
+    """The same day so many months later or earlier; the month's last where it is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return dt.date(year, month + 1, min(day.day, last))
 
 
 def quarter_of(day: dt.date) -> str:

@@ -347,7 +347,7 @@ def _on_database_away(error: sa.exc.OperationalError) -> tuple[str, int]:
 @blueprint.get("/protection")
 def protection() -> str:
     """What protects a speaker, and what can't."""
-    return render_template("pages/protection.html")
+    return render_template("pages/protection.html", kept_months=config().thread_months)
 
 
 @blueprint.post("/leave")

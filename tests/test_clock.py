@@ -56,3 +56,10 @@ def test_the_promised_friday_is_strictly_later_and_within_a_week(day: dt.date) -
     friday = clock.first_friday_after(day)
     assert friday.weekday() == clock.FRIDAY
     assert 1 <= (friday - day).days <= 7
+
+
+def test_months_are_counted_to_the_same_day_or_the_months_last() -> None:
+    assert clock.shift_months(D(2026, 11, 23), -24) == D(2024, 11, 23)
+    assert clock.shift_months(D(2026, 8, 31), 6) == D(2027, 2, 28)
+    assert clock.shift_months(D(2028, 2, 29), -24) == D(2026, 2, 28)
+    assert clock.shift_months(D(2026, 12, 31), 1) == D(2027, 1, 31)

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent
         ("PORT", "８０００"),
         ("OPENING_HOUR", "24"),
         ("MIXING_THRESHOLD", "0"),
+        ("THREAD_MONTHS", "23"),
         ("TIMEZONE", "Mars/Olympus"),
         ("TIMEZONE", "../etc"),
         ("DATABASE_URL", "mysql://u:geheim@h/d"),

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
-from app.cases import acts
+from app.cases import acts, expiry
 from app.cases.models import Author, Case, CaseEvent, Channel, ItemKind, ThreadItem
 from app.cases.workflow import Move, State
 from app.clock import FRIDAY, first_friday_after, quarter_of
@@ -110,6 +110,7 @@ def open_boxes(
         acts.apply(session, act, today)
     if today.weekday() == FRIDAY or now:
         acts.end_terms(session, today)
+        expiry.expire(session, today, config.thread_months)
     return Opened(len(release.drops), len({drop.box_id for drop in release.drops}))
 
 

@@ -208,4 +208,5 @@ def _verify_page(verdict: Verdict | None, error: str = "", typed: str = "") -> s
         verdict=verdict if error != "empty" else None,
         error=error,
         typed=typed,
+        kept_months=config().thread_months,
     )
