@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.attack import canaries, mutations, order, roads
+from tests.attack import canaries, ledger, mutations, order, roads
 from tests.attack.stack import Stack
 from tests.attack.traces import Traces
 from tests.attack.verdicts import Verdict, table
@@ -31,7 +31,9 @@ def attack(stack: Stack, *, runs: int, rows: int, times: int, lookups: int) -> l
     verdicts += roads.flow(stack)
     stack.client().drop(roads.TEXT)
     verdicts += roads.dump(stack, [row for t in order.tables(stack) for row in t.rows[-30:]])
-    return verdicts + roads.attachments(stack)
+    verdicts += roads.attachments(stack)
+    _say("the public log")
+    return verdicts + ledger.log(stack, runs)
 
 
 def _say(what: str) -> None:

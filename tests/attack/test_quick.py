@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack import canaries, order, roads
+from tests.attack import canaries, ledger, order, roads
 from tests.attack.stack import Stack
 from tests.attack.traces import Traces
 from tests.attack.verdicts import table
@@ -28,5 +28,6 @@ def test_the_deployed_stack_keeps_nothing_of_a_speaker(tmp_path: Path) -> None:
         verdicts += roads.flow(stack)
         stack.client().drop(roads.TEXT)
         verdicts += roads.dump(stack, [row for t in order.tables(stack) for row in t.rows[-8:]])
+        verdicts += ledger.log(stack, 3)
     print("\n" + table(verdicts))
     assert [v.test for v in verdicts if v.held is False] == []
