@@ -37,7 +37,7 @@ def test_what_would_give_the_speaker_away_is_shown_before_anything_is_stored(
     assert page.marked("data-receipt-code") == []
     (shown,) = find(page.tree, "data-self-identification")
     marks = [text_of(e) for e in elements(shown, "mark")]
-    assert marks == ["李四 姓名", "13800138000 电话"]
+    assert marks == ["李四（姓名）", "13800138000（电话）"]
     assert "请修。" in text_of(shown)
     decisions = [e.get("value") for e in elements(page.tree, "button") if e.get("name")]
     assert decisions == ["mask", "edit", "as-is"]
@@ -147,7 +147,7 @@ def test_the_warning_speaks_the_languages_of_the_page(speaker: Speaker, lang: st
     form = speaker.get(f"/box/longtan?lang={lang}").form("/box/longtan")
     page = speaker.post(f"/box/longtan?lang={lang}", _body(form.fields))
     kinds = [text_of(e) for e in elements(page.tree, "small")]
-    assert {"zh-Hant": "姓名", "en": "name"}[lang] in kinds
+    assert {"zh-Hant": "（姓名）", "en": " (name)"}[lang] in kinds
 
 
 def _body(fields: dict[str, str]) -> bytes:
