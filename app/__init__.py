@@ -13,6 +13,9 @@ from app.bulletins import views as bulletin_views
 from app.cases import queue_views, removal_views
 from app.cases import views as cases_views
 from app.clock import Clock, use_calendar
+from app.evaluations import desk_views as evaluation_desk_views
+from app.evaluations import paper_views, slips_views, urn_views
+from app.evaluations import views as evaluation_views
 from app.notifications import views as notifications_views
 from app.organisation import unit_views
 from app.organisation import views as organisation_views
@@ -46,6 +49,11 @@ _BLUEPRINTS = (
     queue_views.blueprint,
     removal_views.blueprint,
     bulletin_desk_views.blueprint,
+    evaluation_views.blueprint,
+    evaluation_desk_views.blueprint,
+    slips_views.blueprint,
+    urn_views.blueprint,
+    paper_views.blueprint,
     notifications_views.public,
     notifications_views.desk,
     staff_views.blueprint,

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.cli import with_appcontext
 
-from app import county_cli, db, log_cli
+from app import county_cli, db, log_cli, rounds_cli
 from app import worker as jobs
 from app.cases import opening
 from app.demo import county as demo
@@ -226,3 +226,4 @@ def init_app(app: Flask) -> None:
         app.cli.add_command(command)
     county_cli.init_app(app)
     log_cli.init_app(app)
+    rounds_cli.init_app(app)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.cases import logged
+from app.evaluations import logged as slips_logged
 from app.statistics import service as statistics
 from app.transparency import note, replay, tree
 from app.web import clock, config
@@ -29,6 +30,7 @@ def verify_log(paper: tuple[str, ...]) -> None:
             found = replay.replay(session, key, heads, _cosigners())
             figures = logged.check_figures(session, found.counts)
             _check_published(session, figures)
+            batches = slips_logged.check_slips(session)
     except replay.Fault as fault:
         click.echo(f"fault: {fault}", err=True)
         sys.exit(1)
@@ -38,6 +40,7 @@ def verify_log(paper: tuple[str, ...]) -> None:
         f" {figures.taken_back}), answered {found.counts.answered}, declined"
         f" {found.counts.declined}, removed {found.counts.removed}, other {found.counts.other}"
     )
+    click.echo(f"batches of slips {batches}")
 
 
 def _check_published(session: Session, figures: logged.Figures) -> None:

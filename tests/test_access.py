@@ -15,6 +15,7 @@ HOLDERS = frozenset({Role.KEEPER, Role.SUPERVISOR})
 OFFICE = frozenset({Role.OFFICE})
 OFFICES = frozenset({Role.OFFICE, Role.OPERATOR})
 BULLETINS = frozenset({Role.KEEPER, Role.SUPERVISOR, Role.OFFICE})
+ROUNDS = frozenset({Role.KEEPER, Role.SUPERVISOR, Role.OFFICE})
 EVERY_ROLE = frozenset(Role)
 
 TABLE: dict[tuple[str, str], object] = {
@@ -40,6 +41,12 @@ TABLE: dict[tuple[str, str], object] = {
     ("GET", "/bulletins/<bulletin_id>"): PUBLIC,
     ("GET", "/bulletins/<bulletin_id>.pdf"): PUBLIC,
     ("GET", "/bulletins.atom"): PUBLIC,
+    ("GET", "/slip"): PUBLIC,
+    ("POST", "/slip"): PUBLIC,
+    ("GET", "/results"): PUBLIC,
+    ("GET", "/results/<round_id>"): PUBLIC,
+    ("GET", "/results/<round_id>.pdf"): PUBLIC,
+    ("GET", "/results/<round_id>/slips"): PUBLIC,
     ("GET", "/figures"): PUBLIC,
     ("GET", "/figures.csv"): PUBLIC,
     ("GET", "/figures.xlsx"): PUBLIC,
@@ -115,6 +122,24 @@ TABLE: dict[tuple[str, str], object] = {
         "POST",
         "/desk/bulletins/<bulletin_id>/promises/<promise_id>/<any(done,rate):step>",
     ): BULLETINS,
+    ("GET", "/desk/rounds"): ROUNDS,
+    ("GET", "/desk/rounds/new"): ROUNDS,
+    ("POST", "/desk/rounds"): ROUNDS,
+    ("GET", "/desk/rounds/<round_id>"): ROUNDS,
+    (
+        "POST",
+        "/desk/rounds/<round_id>/<any(save,freeze,open,discard,void,publish):step>",
+    ): ROUNDS,
+    ("POST", "/desk/rounds/<round_id>/slips"): ROUNDS,
+    ("POST", "/desk/rounds/<round_id>/print"): ROUNDS,
+    ("POST", "/desk/rounds/<round_id>/leftover"): ROUNDS,
+    ("POST", "/desk/rounds/<round_id>/batches/<batch_id>/void"): ROUNDS,
+    ("POST", "/desk/rounds/<round_id>/close"): ROUNDS,
+    ("POST", "/desk/rounds/<round_id>/count"): ROUNDS,
+    ("POST", "/desk/rounds/<round_id>/confirm"): ROUNDS,
+    ("GET", "/desk/rounds/<round_id>/paper"): ROUNDS,
+    ("POST", "/desk/rounds/<round_id>/paper"): ROUNDS,
+    ("POST", "/desk/rounds/<round_id>/paper/ballot"): ROUNDS,
     ("GET", "/desk/units"): OFFICES,
     ("GET", "/desk/units/<slug>"): OFFICES,
     ("POST", "/desk/units/<slug>/add"): OFFICES,

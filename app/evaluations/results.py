@@ -22,22 +22,23 @@ class MemberResult:
     """What a confirmed round said of one member.
 
     `counts` are the ballots for each of `grades`, blanks last, all groups together: for the
-    committee's desk and for nowhere else. What anybody else may be told, the member included, is
-    `figure`; below ten ballots that is nothing but their number and the committee's `verdict`.
+    committee's desk and for nowhere else. Below ten ballots it is None, for the committee too: five
+    who agree would all be known. What anybody else may be told, the member included, is `figure`;
+    below ten that is nothing but the number of ballots (`figure.n`) and the committee's `verdict`.
     """
 
     round_id: str
     title: str
     confirmed_on: dt.date
     grades: tuple[Grade, ...]
-    counts: tuple[int, ...]
+    counts: tuple[int, ...] | None
     figure: Figure
     verdict: str
 
     @property
     def returned(self) -> int:
         """How many ballots came back."""
-        return sum(self.counts)
+        return self.figure.n
 
 
 def of_member(session: Session, member_id: str) -> tuple[MemberResult, ...]:
@@ -65,7 +66,7 @@ def of_member(session: Session, member_id: str) -> tuple[MemberResult, ...]:
             title=held.title,
             confirmed_on=held.confirmed_on,
             grades=GRADES[held.scale],
-            counts=_sum(counts[held.id]),
+            counts=for_committee(counts[held.id]),
             figure=told(counts[held.id]).whole,
             verdict=verdict,
         )
@@ -74,8 +75,10 @@ def of_member(session: Session, member_id: str) -> tuple[MemberResult, ...]:
     )
 
 
-def _sum(rows: Sequence[Sequence[int]]) -> tuple[int, ...]:
-    return tuple(sum(column) for column in zip(*rows, strict=True))
+def for_committee(groups: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
+    """The counts of all groups together, from ten ballots on."""
+    counts = tuple(sum(column) for column in zip(*groups, strict=True))
+    return counts if sum(counts) >= suppression.FEWEST else None
 
 
 # --- what may be told -----------------------------------------------------------------------------

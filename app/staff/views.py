@@ -29,6 +29,7 @@ DEVICE_COOKIE = "desk-device"
 NAVIGATION = (
     (N_("办件"), "cases.queue"),
     (N_("常用语"), "worklist.phrase_list"),
+    (N_("评议"), "rounds.index"),
     (N_("通报"), "bulletin_desk.index"),
     (N_("单位"), "units.index"),
     (N_("依法移除"), "removals.index"),

@@ -63,6 +63,34 @@ def bars(rows: Sequence[tuple[str, int, int, str]]) -> tuple[Bar, ...]:
     )
 
 
+@dataclass(frozen=True)
+class Span:
+    """A row whose end is known to lie somewhere: drawn full so far, outlined so far at most."""
+
+    y: int
+    name: str
+    x: int
+    sure: float
+    most: float
+    said: str
+
+
+def spans(rows: Sequence[tuple[str, float, float, str]]) -> tuple[Span, ...]:
+    """Rows for (name, from percent, to percent, words at the end)."""
+    room = WIDE - _LABEL - _END
+    return tuple(
+        Span(
+            place * ROW,
+            short(name),
+            _LABEL,
+            round(low * room / 100, 1),
+            round(high * room / 100, 1),
+            said,
+        )
+        for place, (name, low, high, said) in enumerate(rows)
+    )
+
+
 def short(name: str, most: int = 10) -> str:
     """A name that fits beside its bar; the table has it whole."""
     return name if len(name) <= most else name[: most - 1] + "…"

@@ -16,6 +16,7 @@ from typing import Self
 from app import crypto
 
 DROP, DECISION, SLIPS, RECOVERY = b"S1", b"D1", b"B1", b"K1"
+UNUSED_SLIPS, VOIDED_SLIPS = b"B2", b"B3"
 OUTCOMES = ("answered", "declined", "removed", "upheld", "overturned")
 
 
@@ -29,7 +30,21 @@ def slip_batch_leaf(round_id: str, count: int, root: bytes) -> bytes:
 
     `round_id` is the round's public id (32 hex digits).
     """
-    return SLIPS + bytes.fromhex(round_id) + count.to_bytes(4, "big") + root
+    return _slips_leaf(SLIPS, round_id, count, root)
+
+
+def unused_slips_leaf(round_id: str, count: int, root: bytes) -> bytes:
+    """The slips that nobody used, at the close: "B2" || round || count || root of their hashes."""
+    return _slips_leaf(UNUSED_SLIPS, round_id, count, root)
+
+
+def voided_slips_leaf(round_id: str, count: int, root: bytes) -> bytes:
+    """The slips that were voided, at the close: "B3" || round || count || root of their hashes."""
+    return _slips_leaf(VOIDED_SLIPS, round_id, count, root)
+
+
+def _slips_leaf(kind: bytes, round_id: str, count: int, root: bytes) -> bytes:
+    return kind + bytes.fromhex(round_id) + count.to_bytes(4, "big") + root
 
 
 def recovery_leaf(recovery_public_key: bytes, used_on: dt.date) -> bytes:
