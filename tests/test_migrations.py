@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -43,6 +44,7 @@ def test_speakers_tables_have_no_row_number(app: Flask) -> None:
             assert "WITHOUT ROWID" in tables[name], name
 
 
+@pytest.mark.schema
 def test_a_populated_database_goes_down_and_up_again(app: Flask, config: Config) -> None:
     clock: Clock = app.extensions["clock"]
     with app.app_context():
