@@ -75,7 +75,7 @@ class Flow:
         """Where a line that begins at `start` ends: words of Latin letters stay whole."""
         wide, end = 0.0, start
         while end < len(text) and wide <= _WIDE:
-            wide += self._paper.get_string_width(text[end])
+            wide += self._paper.wide(text[end])
             end += 1
         if wide <= _WIDE:
             return len(text)

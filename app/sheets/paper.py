@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator
+from itertools import groupby
 from pathlib import Path
 
 from fpdf import FPDF
+from fpdf.fonts import TTFFont
 from fpdf.output import OutputProducer
 from fpdf.syntax import PDFObject
 
-# A subset of Noto Sans CJK SC: the characters of GB 2312 and some of names (YanluHei-OFL.txt).
+# Subsets of Noto Sans CJK SC (YanluHei-OFL.txt): what GB 2312 and everyday traditional writing
+# have; and what is left of GBK and of the national table of 8,105, which names are full of. The
+# second is read only where a text asks for it.
 FONT = Path(__file__).parent / "YanluHei.otf"
-FAMILY = "hei"
+NAMES_FONT = Path(__file__).parent / "YanluHeiNames.otf"
+FAMILY, NAMES_FAMILY = "hei", "names"
+UNKNOWN = "〓"  # as printers mark a character that they don't have
 
 
 class _Undated(OutputProducer):
@@ -35,11 +42,42 @@ class Paper(FPDF):
     ) -> None:
         """One line of text, made small enough to fit into `width`."""
         self.set_font_size(size)
-        wide = self.get_string_width(text)
+        wide = self.wide(text)
         if wide > width:
             self.set_font_size(size * width / wide)
             wide = width
-        self.text(x + (width - wide) / 2 if centred else x, y, text)
+        x += (width - wide) / 2 if centred else 0
+        for family, run in self._runs(text):
+            self.set_font(family)
+            self.text(x, y, run)
+            x += self.get_string_width(run)
+        self.set_font(FAMILY)
+
+    def wide(self, text: str) -> float:
+        """How wide a text is in the present size, in millimetres."""
+        wide = 0.0
+        for family, run in self._runs(text):
+            self.set_font(family)
+            wide += self.get_string_width(run)
+        self.set_font(FAMILY)
+        return wide
+
+    def _runs(self, text: str) -> Iterator[tuple[str, str]]:
+        """A text by the font that has its characters."""
+        common = self._characters(FAMILY)
+        if any(ord(character) not in common for character in text):
+            if NAMES_FAMILY not in self.fonts:
+                self.add_font(NAMES_FAMILY, "", NAMES_FONT)
+            names = self._characters(NAMES_FAMILY)
+            text = "".join(c if ord(c) in common or ord(c) in names else UNKNOWN for c in text)
+        for is_common, run in groupby(text, lambda character: ord(character) in common):
+            yield FAMILY if is_common else NAMES_FAMILY, "".join(run)
+
+    def _characters(self, family: str) -> Container[int]:
+        font = self.fonts[family]
+        if not isinstance(font, TTFFont):
+            raise TypeError(family)
+        return font.cmap
 
     def file_id(self) -> None:
         """No identifier: the usual one is a hash of the time."""
