@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import partial
 
 from app import db
@@ -16,6 +17,8 @@ from app.transparency import tree
 from config import Config
 
 MOST_AT_ONCE = 500
+# Then the other jobs have their turn: receivers that are slow must not hold up an opening.
+TURN = dt.timedelta(seconds=30)
 
 
 def run_opening(config: Config, clock: Clock, *, now: bool = False) -> opening.Opened | None:
@@ -60,6 +63,10 @@ def put_digests(config: Config, clock: Clock) -> None:
     local = clock.local()
     if local.hour < config.digest_hour:
         return
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    with db.reading() as session:
+        if outbox.was_put(session, "digest", midnight):
+            return
     link = f"{config.public_url}/desk/queue" if config.public_url else "/desk/queue"
     with db.transaction() as session:
         waiting = partial(digest.waiting_of, session, today=local.date())
@@ -69,36 +76,52 @@ def put_digests(config: Config, clock: Clock) -> None:
 
 
 def deliver(config: Config, clock: Clock) -> int:
-    """Send what is due; returns how many arrived.
+    """Send what is due, for one turn at most; returns how many arrived.
 
     A message is claimed, sent outside any transaction, and marked. Killed in between, it is sent
-    again once its lease has passed, under the same id.
+    again once its lease has passed, under the same id. While the mail server is away one letter a
+    turn asks for it, the others wait without using up their tries.
     """
-    arrived = 0
+    arrived, mail, end = 0, True, clock.now() + TURN
     for _ in range(MOST_AT_ONCE):
         with db.transaction() as session:
             found = notifications.next_addressed(
-                session, config.secrets.instance_secret, clock.now()
+                session, config.secrets.instance_secret, clock.now(), mail=mail
             )
         if found is None:
             break
-        arrived += _deliver_one(config, clock, found)
+        error = _deliver_one(config, clock, found)
+        arrived += error is None
+        mail = mail and not (error and error.away)
+        if clock.now() >= end:
+            break
     return arrived
 
 
-def _deliver_one(config: Config, clock: Clock, found: notifications.Addressed) -> bool:
-    subject, text = letters.written(found.kind, found.values)
+def _deliver_one(
+    config: Config, clock: Clock, found: notifications.Addressed
+) -> DeliveryError | None:
+    error = _tried(config, clock, found)
+    with db.transaction() as session:
+        if error is None:
+            outbox.sent(session, found.row_id)
+        else:
+            outbox.failed(session, found.row_id, error.reason, clock.now(), final=error.final)
+    return error
+
+
+def _tried(config: Config, clock: Clock, found: notifications.Addressed) -> DeliveryError | None:
+    try:
+        subject, text = letters.written(found.kind, found.values)
+    except KeyError:
+        return DeliveryError("unknown_kind", final=True)
     parcel = Parcel(found.key, subject, text, str(found.values.get("unsubscribe", "")))
     post = Post(config.mail, clock.now(), config.allow_private_targets)
     try:
         channels.deliver(post, found.channel, found.target, parcel)
     except DeliveryError as error:
-        with db.transaction() as session:
-            outbox.failed(session, found.row_id, error.reason, clock.now(), final=error.final)
-        return False
-    with db.transaction() as session:
-        outbox.sent(session, found.row_id)
-    return True
+        return error
+    return None
 
 
 def run_due(config: Config, clock: Clock) -> None:

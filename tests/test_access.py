@@ -112,6 +112,7 @@ TABLE: dict[tuple[str, str], object] = {
     ("POST", "/desk/outbox/channels/<channel_id>/test"): EVERY_ROLE,
     ("POST", "/desk/outbox/channels/<channel_id>/delete"): EVERY_ROLE,
     ("POST", "/desk/outbox/letters/<row_id>/<any(again,drop):step>"): OFFICES,
+    ("POST", "/desk/outbox/letters/again"): OFFICES,
     ("GET", "/desk/bulletins"): BULLETINS,
     ("POST", "/desk/bulletins"): BULLETINS,
     ("GET", "/desk/bulletins/new"): BULLETINS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -73,6 +74,7 @@ def _form(
     action: str,
     alert: str | None = None,
     bulletin: Bulletin | None = None,
+    promised: Sequence[published.ShownPromise] = (),
 ) -> str:
     rows = [(p.words, p.owner, p.due_on.isoformat()) for p in text.pledges]
     if request.method == "POST":
@@ -89,6 +91,7 @@ def _form(
         action=action,
         alert=alert,
         bulletin=bulletin,
+        promised=promised,
         version=request.form.get("version") or (bulletin.version if bulletin else ""),
         own=bulletin is not None and bulletin.drafted_by == guard.current().staff_id,
         limits={"title": service.MAX_TITLE, "part": service.MAX_PART},
@@ -206,8 +209,15 @@ def _draft_page(found: Bulletin, shown: published.ShownBulletin, alert: str | No
     audience: str = found.audience
     if request.method == "POST" and "title" in request.form:
         text, audience = _as_typed(), request.form.get("audience", "")
-    action = url_for(".step", bulletin_id=found.id, step="save")
-    return _form(shown.unit_name, text, audience, action=action, alert=alert, bulletin=found)
+    return _form(
+        shown.unit_name,
+        text,
+        audience,
+        action=url_for(".step", bulletin_id=found.id, step="save"),
+        alert=alert,
+        bulletin=found,
+        promised=shown.promises,
+    )
 
 
 @blueprint.get("/<bulletin_id>.pdf")
@@ -260,7 +270,7 @@ def _publish(session: Session, found: Bulletin) -> None:
     notifications.put_to_subscribers(
         session,
         clock().now(),
-        key=f"bulletin {found.id}",
+        keys=service.letters_of(found.id),
         kind="bulletin",
         values_of=lambda subscription_id: (
             values | {"unsubscribe": unsubscribe_link(subscription_id)}

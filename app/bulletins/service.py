@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from app import wordindex
 from app.bulletins.models import Audience, Bulletin, BulletinState, Promise
 from app.errors import N_, Conflict, Forbidden, Invalid, NotFound
+from app.notifications import outbox
 from app.organisation.models import Unit, UnitKind
 from app.staff.models import Role
 from app.wordindex import Published
@@ -22,6 +24,8 @@ MAX_REASON = 500
 MAX_PROMISE, MAX_OWNER = 300, 60
 MOST_PROMISES = 20
 PARTS = ("meeting", "problems", "result")
+# A blank of the first draft between words; at the head of a line two such spaces are an indent.
+UNFILLED = re.compile(r"[^\s\u3000]\u3000{2,}[^\s\u3000]")
 GONE = N_("没有这份通报。网址可能抄错了，请从通报列表里找。")
 CHANGED_MEANWHILE = N_(
     "您看着的时候，同事刚改过这份通报。什么都没有覆盖，您写的还在下面，请先看最新的稿子。"
@@ -237,6 +241,11 @@ def publish(session: Session, writer: Writer, bulletin: Bulletin, today: dt.date
                 ),
                 field=part,
             )
+        if UNFILLED.search(getattr(bulletin, part)):
+            raise Invalid(
+                N_("稿子里还有空着没填的地方，比如“　　年　　月”。没有发布，请填上或删去。"),
+                field=part,
+            )
     if bulletin.drafted_by == writer.staff_id:
         raise Forbidden(N_("通报要两个人把关：稿子是您最后改的，请另一位同事看过再发布。"))
     bulletin.state, bulletin.published_on = BulletinState.PUBLISHED, today
@@ -257,7 +266,13 @@ def withdraw(session: Session, bulletin: Bulletin, reason: str, today: dt.date) 
     bulletin.state, bulletin.withdrawn_on = BulletinState.WITHDRAWN, today
     bulletin.withdrawn_because = reason.strip()
     wordindex.remove(session, [bulletin.id])
+    outbox.take_back(session, letters_of(bulletin.id))
     session.flush()
+
+
+def letters_of(bulletin_id: str) -> str:
+    """What the keys of the letters about a bulletin begin with."""
+    return f"bulletin {bulletin_id} "
 
 
 def promises(session: Session, bulletin_id: str) -> list[Promise]:

@@ -8,10 +8,15 @@ import hashlib
 import hmac
 import json
 import smtplib
+import socket
 import ssl
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from email.utils import format_datetime
+from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
 from urllib3.exceptions import HTTPError
@@ -21,15 +26,21 @@ from app.notifications.targets import PrivateTargetError, pool
 from config import Mail
 
 MOST_ANSWER = 4096
+MAIL_ANSWER_SECONDS, WHOLE_MAIL_SECONDS = 15.0, 60.0
 
 
 class DeliveryError(Exception):
-    """It did not arrive. `final`: trying again is of no use. The reason is a code, never a text."""
+    """It did not arrive. The reason is a code, never a text.
 
-    def __init__(self, reason: str, *, final: bool = False) -> None:
+    `final`: trying again is of no use. `away`: the mail server takes nothing at all now, so that
+    the next letter needn't be tried either.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, away: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.final = final
+        self.away = away
 
 
 @dataclass(frozen=True)
@@ -63,9 +74,19 @@ def deliver(post: Post, kind: ChannelKind, target: str, parcel: Parcel) -> None:
 # --- mail ---------------------------------------------------------------------------------------
 
 
+class _Unfolded(EmailPolicy):
+    """Addresses in headers stay whole: folded, Python would write them as encoded words, and no
+    mail programme finds its one click in those (RFC 8058 reads a plain URI)."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if name.lower() in ("list-unsubscribe", "message-id"):
+            return f"{name}: {value}{self.linesep}".encode("ascii")
+        return super().fold_binary(name, value)
+
+
 def compose(mail: Mail, now: dt.datetime, to: str, parcel: Parcel) -> EmailMessage:
     """The message as RFC 5322 wants it; the date is the day's, the id comes from the key."""
-    message = EmailMessage()
+    message = EmailMessage(_Unfolded())
     message["From"] = mail.sender
     message["To"] = to
     message["Subject"] = " ".join(parcel.subject.split())  # a line break would forge a header
@@ -80,35 +101,73 @@ def compose(mail: Mail, now: dt.datetime, to: str, parcel: Parcel) -> EmailMessa
     return message
 
 
+class _Hurried(smtplib.SMTP):
+    """Cut off after WHOLE_MAIL_SECONDS, however slowly the other side drips its answers: a worker
+    that hangs here would open no box."""
+
+    def connect(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        self._end = threading.Timer(WHOLE_MAIL_SECONDS, self._cut)
+        self._end.daemon = True
+        self._end.start()
+        try:
+            return super().connect(*args, **kwargs)
+        except BaseException:
+            self._end.cancel()
+            raise
+
+    def _cut(self) -> None:
+        if self.sock is not None:
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close, with the watch on it."""
+        self._end.cancel()
+        super().close()
+
+
+class _HurriedTLS(_Hurried, smtplib.SMTP_SSL):
+    """The same with TLS from the first byte."""
+
+
 def _mail(post: Post, to: str, parcel: Parcel) -> None:
-    mail = post.mail
-    if mail is None:
-        raise DeliveryError("no_mail_server")
-    message = compose(mail, post.now, to, parcel)
+    if post.mail is None:
+        raise DeliveryError("no_mail_server", away=True)
+    message = compose(post.mail, post.now, to, parcel)
+    with _connected(post.mail) as server:
+        try:
+            server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [code for code, _ in error.recipients.values()]
+            raise DeliveryError(f"smtp_{codes[0]}", final=all(c >= 500 for c in codes)) from None
+        except smtplib.SMTPDataError as error:
+            raise DeliveryError(f"smtp_{error.smtp_code}", final=error.smtp_code >= 500) from None
+        except smtplib.SMTPResponseException as error:  # our own sender, or our greeting
+            raise DeliveryError(f"smtp_{error.smtp_code}", away=True) from None
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            raise DeliveryError(type(error).__name__) from None
+
+
+def _connected(mail: Mail) -> smtplib.SMTP:
+    """The mail server, greeted, under TLS and signed in; never without TLS where it was asked."""
     context = ssl.create_default_context()
+    server: smtplib.SMTP | None = None
     try:
         if mail.implicit_tls:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                mail.host, mail.port, timeout=15, context=context
-            )
+            server = _HurriedTLS(mail.host, mail.port, timeout=MAIL_ANSWER_SECONDS, context=context)
         else:
-            server = smtplib.SMTP(mail.host, mail.port, timeout=15)
-        with server:
-            if mail.starttls:
-                server.starttls(context=context)
-            if mail.user:
-                server.login(mail.user, mail.password)
-            server.send_message(message)
-    except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _ in error.recipients.values()]
-        raise DeliveryError(f"smtp_{codes[0]}", final=all(c >= 500 for c in codes)) from None
-    except smtplib.SMTPResponseException as error:
-        # An account that is refused may be mended by the operator: only the letter's own is final.
-        own = isinstance(error, smtplib.SMTPDataError | smtplib.SMTPSenderRefused)
-        final = own and error.smtp_code >= 500
-        raise DeliveryError(f"smtp_{error.smtp_code}", final=final) from None
-    except (smtplib.SMTPException, OSError) as error:
-        raise DeliveryError(type(error).__name__) from None
+            server = _Hurried(mail.host, mail.port, timeout=MAIL_ANSWER_SECONDS)
+        if mail.starttls:
+            server.starttls(context=context)
+        if mail.user:
+            server.login(mail.user, mail.password)
+    except (smtplib.SMTPException, OSError, ValueError) as error:
+        if server is not None:
+            server.close()
+        code = error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
+        reason = f"smtp_{code}" if code else type(error).__name__
+        raise DeliveryError(reason, away=True) from None
+    return server
 
 
 # --- robots and webhooks ------------------------------------------------------------------------
@@ -123,7 +182,8 @@ def _dingtalk(post: Post, url: str, secret: str, parcel: Parcel) -> None:
     if secret:
         stamp = str(int(post.now.timestamp() * 1000))
         signed = hmac.digest(secret.encode(), f"{stamp}\n{secret}".encode(), "sha256")
-        url += f"&timestamp={stamp}&sign={quote_plus(base64.b64encode(signed))}"
+        url += "&" if "?" in url else "?"
+        url += f"timestamp={stamp}&sign={quote_plus(base64.b64encode(signed))}"
     body = {"msgtype": "text", "text": {"content": f"{parcel.subject}\n{parcel.text}"}}
     _require_zero(_send(post, url, body), "errcode")
 
@@ -193,7 +253,7 @@ def _require_zero(said: bytes, field_name: str) -> None:
     try:
         values = json.loads(said)
         code = values.get(field_name, values.get("StatusCode"))
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise DeliveryError("robot_answer_unread") from None
     if code != 0:
         raise DeliveryError(f"robot_{code}"[:64])

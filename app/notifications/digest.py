@@ -12,11 +12,23 @@ from app.cases.models import Case
 from app.cases.queue import overdue_condition
 from app.cases.workflow import State
 from app.notifications.service import Waiting
-from app.organisation.models import Box, Unit
+from app.organisation.models import Box, Unit, UnitKind
 
 
 def waiting_of(session: Session, unit_ids: list[str], today: dt.date) -> dict[str, Waiting]:
-    """How much waits at the boxes of these units; two queries."""
+    """How much waits at these units, the branches of a unit and all the county's; two queries."""
+    counts = _by_box(session, today)
+    units = session.execute(sa.select(Unit.id, Unit.parent_id, Unit.name, Unit.kind)).all()
+    sums: dict[str, tuple[int, ...]] = dict.fromkeys(unit_ids, (0, 0, 0))
+    counties = {row.id for row in units if row.kind is UnitKind.COUNTY}
+    for row in units:
+        for place in {row.id, row.parent_id or "", *counties} & sums.keys():
+            told = zip(sums[place], counts.get(row.id, (0, 0, 0)), strict=True)
+            sums[place] = tuple(map(sum, told))
+    return {row.id: Waiting(row.name, *sums[row.id]) for row in units if row.id in sums}
+
+
+def _by_box(session: Session, today: dt.date) -> dict[str, tuple[int, ...]]:
     late = overdue_condition(today)
     waits, works = Case.state == State.WAITING, Case.state.in_(terms.OPEN_STATES[1:])
     rows = session.execute(
@@ -27,9 +39,7 @@ def waiting_of(session: Session, unit_ids: list[str], today: dt.date) -> dict[st
             sa.func.sum(sa.case((late, 1), else_=0)),
         )
         .join(Case, Case.box_id == Box.id)
-        .where(Box.unit_id.in_(unit_ids), Case.state.in_(terms.OPEN_STATES))
+        .where(Case.state.in_(terms.OPEN_STATES))
         .group_by(Box.unit_id)
     )
-    counts = {unit_id: (int(a), int(b), int(c)) for unit_id, a, b, c in rows}
-    names = session.execute(sa.select(Unit.id, Unit.name).where(Unit.id.in_(unit_ids)))
-    return {unit_id: Waiting(name, *counts.get(unit_id, (0, 0, 0))) for unit_id, name in names}
+    return {unit_id: tuple(map(int, numbers)) for unit_id, *numbers in rows}

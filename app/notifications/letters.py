@@ -20,7 +20,7 @@ class Letter:
 # on the wire tells that something came).
 LETTERS: Mapping[str, Letter] = {
     "digest": Letter(
-        N_("言路：%(unit)s 今天的办件"),
+        N_("言路：%(unit)s %(day)s的办件"),
         (
             N_("等着受理：%(waiting)4d 件"),
             N_("正在办：　%(working)4d 件"),
@@ -52,6 +52,9 @@ LETTERS: Mapping[str, Letter] = {
 
 
 def written(kind: str, values: Mapping[str, str | int]) -> tuple[str, str]:
-    """Subject and text of a message; raises KeyError for a kind that isn't known."""
+    """Subject and text of a message; raises KeyError for a kind, or a part of it, that is missing.
+
+    An older version's rows may wait still, or a newer one's after a step back.
+    """
     letter = LETTERS[kind]
     return letter.subject % values, "\n".join(line % values for line in letter.lines) + "\n"

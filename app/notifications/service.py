@@ -16,6 +16,7 @@ from app import crypto
 from app.errors import N_, Invalid, NotFound
 from app.notifications import outbox
 from app.notifications.models import Channel, ChannelKind, Delivery, OutboxRow, Subscription
+from app.notifications.outbox import Message
 
 MOST_CHANNELS = 10
 MAX_TARGET = 500
@@ -35,6 +36,18 @@ def _key(instance_secret: bytes, purpose: str) -> bytes:
 
 
 @dataclass(frozen=True)
+class Last:
+    """How a channel's newest message fared; `failure` is a reason's code."""
+
+    kind: str
+    delivery: Delivery
+    tries: int
+    failure: str
+    put_at: dt.datetime
+    next_at: dt.datetime
+
+
+@dataclass(frozen=True)
 class ChannelRow:
     """A channel as its desk sees it: never its address."""
 
@@ -42,13 +55,37 @@ class ChannelRow:
     unit_id: str
     kind: ChannelKind
     name: str
+    last: tuple[Last, ...]
 
 
 def channels(session: Session, unit_ids: Iterable[str]) -> list[ChannelRow]:
-    """The channels of these units."""
+    """The channels of these units, each with its newest digest and test; two queries."""
     query = sa.select(Channel).where(Channel.unit_id.in_(list(unit_ids)))
-    rows = session.scalars(query.order_by(Channel.name, Channel.id))
-    return [ChannelRow(row.id, row.unit_id, row.kind, row.name) for row in rows]
+    rows = session.scalars(query.order_by(Channel.name, Channel.id)).all()
+    last = _newest(session, [row.id for row in rows])
+    return [
+        ChannelRow(row.id, row.unit_id, row.kind, row.name, tuple(last.get(row.id, ())))
+        for row in rows
+    ]
+
+
+def _newest(session: Session, channel_ids: list[str]) -> dict[str, list[Last]]:
+    place = sa.func.row_number().over(
+        partition_by=(OutboxRow.channel_id, OutboxRow.kind),
+        order_by=(OutboxRow.put_at.desc(), OutboxRow.id),
+    )
+    placed = (
+        sa.select(OutboxRow.id, place.label("place"))
+        .where(OutboxRow.channel_id.in_(channel_ids))
+        .subquery()
+    )
+    query = sa.select(OutboxRow).join(placed, placed.c.id == OutboxRow.id)
+    newest: dict[str, list[Last]] = {}
+    for row in session.scalars(query.where(placed.c.place == 1).order_by(OutboxRow.kind.desc())):
+        newest.setdefault(row.channel_id or "", []).append(
+            Last(row.kind, row.delivery, row.tries, row.failure, row.put_at, row.next_at)
+        )
+    return newest
 
 
 def add_channel(
@@ -60,20 +97,17 @@ def add_channel(
     name: str,
     target: str,
     secret: str = "",
+    allow_plain: bool = False,
 ) -> Channel:
     """Keep a channel: an e-mail address, or a robot's URL with its signing secret.
 
-    Raises Invalid (fields `name`, `target`).
+    `allow_plain`: also without TLS, inside the county's own network; a robot's URL is a password.
+    Raises Invalid (fields `name`, `target`, `secret`).
     """
     target, secret = target.strip(), secret.strip()
     if not name.strip():
         raise Invalid(N_("给这条渠道起个名字，好认。什么都没有存。"), field="name")
-    good = is_address(target) if kind is ChannelKind.EMAIL else _is_url(target)
-    if not good or len(target) > MAX_TARGET or any(c.isspace() for c in secret):
-        raise Invalid(
-            N_("地址不像是对的，没有存下。邮箱要有 @，机器人的地址以 https:// 开头，请整段复制。"),
-            field="target",
-        )
+    _check_target(kind, target, secret, allow_plain=allow_plain)
     if len(channels(session, [unit_id])) >= MOST_CHANNELS:
         raise Invalid(N_("已经有十条渠道了，请先删去用不着的。"), field="name")
     sealed = crypto.encrypt(_key(instance_secret, "target"), f"{target} {secret}".strip().encode())
@@ -81,6 +115,23 @@ def add_channel(
     session.add(channel)
     session.flush()
     return channel
+
+
+def _check_target(kind: ChannelKind, target: str, secret: str, *, allow_plain: bool) -> None:
+    if kind is ChannelKind.EMAIL:
+        good = is_address(target)
+    else:
+        good = _is_url(target) and (allow_plain or target.startswith("https://"))
+    if not good or len(target) > MAX_TARGET or any(c.isspace() for c in secret):
+        raise Invalid(
+            N_("地址不像是对的，没有存下。邮箱要有 @，机器人的地址以 https:// 开头，请整段复制。"),
+            field="target",
+        )
+    if kind is ChannelKind.WEBHOOK and not secret:
+        raise Invalid(
+            N_("自己的系统要填一个密钥：靠它才认得出消息是我们发的。没有存下，请填上。"),
+            field="secret",
+        )
 
 
 def _is_url(text: str) -> bool:
@@ -111,8 +162,8 @@ def delete_channel(session: Session, unit_ids: Iterable[str], channel_id: str) -
 def put_test(session: Session, channel: Channel, now: dt.datetime) -> None:
     """Queue a test message."""
     key = f"test {crypto.random_id()}"
-    values = {"name": channel.name}
-    outbox.put(session, now, key=key, kind="test", values=values, channel_id=channel.id)
+    test = Message(key, "test", {"name": channel.name}, channel_id=channel.id)
+    outbox.put(session, now, [test])
 
 
 # --- the day's digest -----------------------------------------------------------------------------
@@ -134,15 +185,17 @@ def put_digests(
     today: dt.date,
     link: str,
     waiting_of: Callable[[list[str]], dict[str, Waiting]],
-) -> int:
+) -> None:
     """Queue the day's digest to every channel, on empty days too; a second run adds nothing."""
     rows = session.execute(sa.select(Channel.id, Channel.unit_id)).all()
     waiting = waiting_of(sorted({row.unit_id for row in rows}))
+    digests = []
     for channel_id, unit_id in rows:
         found = waiting.get(unit_id)
         if found is None:
             continue
         values: dict[str, str | int] = {
+            "day": f"{today.month}月{today.day}日",  # a server may be down for days
             "unit": found.unit_name,
             "waiting": found.waiting,
             "working": found.working,
@@ -150,8 +203,8 @@ def put_digests(
             "link": link,
         }
         key = f"digest {today.isoformat()} {channel_id}"
-        outbox.put(session, now, key=key, kind="digest", values=values, channel_id=channel_id)
-    return len(rows)
+        digests.append(Message(key, "digest", values, channel_id=channel_id))
+    outbox.put(session, now, digests)
 
 
 # --- subscriptions of the public ------------------------------------------------------------------
@@ -203,21 +256,21 @@ def put_to_subscribers(
     session: Session,
     now: dt.datetime,
     *,
-    key: str,
+    keys: str,
     kind: str,
     values_of: Callable[[str], dict[str, str | int]],
 ) -> None:
-    """Queue a message to everybody who confirmed; `values_of` gets each subscription's id."""
-    query = sa.select(Subscription.id).where(Subscription.confirmed_on.is_not(None))
-    for subscription_id in session.scalars(query.order_by(Subscription.id)):
-        outbox.put(
-            session,
-            now,
-            key=f"{key} {subscription_id}",
-            kind=kind,
-            values=values_of(subscription_id),
-            subscription_id=subscription_id,
-        )
+    """Queue a message to everybody who confirmed; `values_of` gets each subscription's id.
+
+    `keys`: what the keys of all of them begin with.
+    """
+    confirmed = sa.select(Subscription.id).where(Subscription.confirmed_on.is_not(None))
+    letters = [
+        Message(f"{keys}{subscription_id}", kind, values_of(subscription_id),
+                subscription_id=subscription_id)
+        for subscription_id in session.scalars(confirmed)
+    ]  # fmt: skip
+    outbox.put(session, now, letters)
 
 
 def forget_unconfirmed(session: Session, today: dt.date) -> None:
@@ -245,19 +298,30 @@ class Addressed:
     target: str = field(repr=False)
 
 
-def next_addressed(session: Session, instance_secret: bytes, now: dt.datetime) -> Addressed | None:
-    """Claim the next message that is due, and open its address."""
-    row = outbox.claim(session, now)
-    if row is None:
-        return None
-    kind, sealed = ChannelKind.EMAIL, b""
+def next_addressed(
+    session: Session, instance_secret: bytes, now: dt.datetime, *, mail: bool = True
+) -> Addressed | None:
+    """Claim the next message that is due, and open its address.
+
+    One whose address can't be opened goes to the dead letters: it must not hold up the others.
+    """
+    while (row := outbox.claim(session, now, mail=mail)) is not None:
+        kind, sealed = _recipient(session, row)
+        try:
+            target = crypto.decrypt(_key(instance_secret, "target"), sealed).decode()
+        except crypto.SealError:
+            outbox.failed(session, row.id, "unreadable", now, final=True)
+            continue
+        return Addressed(row.id, row.key, row.kind, json.loads(row.values), kind, target)
+    return None
+
+
+def _recipient(session: Session, row: OutboxRow) -> tuple[ChannelKind, bytes]:
     if row.channel_id is not None:
         channel = session.get_one(Channel, row.channel_id)
-        kind, sealed = channel.kind, channel.sealed_target
-    elif row.subscription_id is not None:
-        sealed = session.get_one(Subscription, row.subscription_id).sealed_address
-    target = crypto.decrypt(_key(instance_secret, "target"), sealed).decode()
-    return Addressed(row.id, row.key, row.kind, json.loads(row.values), kind, target)
+        return channel.kind, channel.sealed_target
+    subscription = session.get_one(Subscription, row.subscription_id)
+    return ChannelKind.EMAIL, subscription.sealed_address
 
 
 @dataclass(frozen=True)

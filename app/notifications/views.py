@@ -11,9 +11,10 @@ from wtforms import StringField
 
 from app.db import reading, transaction
 from app.errors import DomainError, Invalid, NotFound
-from app.i18n import sentence
+from app.i18n import moment, sentence
 from app.notifications import outbox, service
 from app.notifications.models import ChannelKind, Subscription
+from app.notifications.outbox import Message
 from app.organisation import service as organisation
 from app.sealing import service as sealing
 from app.staff import audit, guard, tokens
@@ -88,14 +89,9 @@ def _put_question(session: Session, found: Subscription | None) -> None:
     link = config().public_url + url_for(
         "subscriptions.confirm", token=_token(CONFIRM, found.id, lifetime)
     )
-    outbox.put(
-        session,
-        clock().now(),
-        key=f"confirm {found.id} {clock().today().isoformat()}",  # once a day, however often asked
-        kind="confirm",
-        values={"county": config().county_name, "link": link},
-        subscription_id=found.id,
-    )
+    key = f"confirm {found.id} {clock().today().isoformat()}"  # once a day, however often asked
+    values = {"county": config().county_name, "link": link}
+    outbox.put(session, clock().now(), [Message(key, "confirm", values, subscription_id=found.id)])
 
 
 def _subscribe_page(alert: str | None = None, address: str = "") -> str:
@@ -163,6 +159,8 @@ def _page(alert: str | None = None) -> str:
             alert=alert,
             typed={name: printable(value) for name, value in request.form.items()},
             has_mail=config().mail is not None,
+            hour=config().digest_hour,
+            at=moment,
         )
 
 
@@ -183,6 +181,7 @@ def add() -> ResponseReturnValue:
                 name=_field("name", service.MAX_NAME),
                 target=_field("target", service.MAX_TARGET),
                 secret=_field("secret", 200),
+                allow_plain=config().allow_private_targets,
             )
             _audit(session, "add_channel", channel.id)
     except Invalid as error:
@@ -233,4 +232,14 @@ def letter(row_id: str, step: str) -> ResponseReturnValue:
         else:
             outbox.drop(session, row_id)
         _audit(session, f"letter_{step}", row_id)
+    return _back()
+
+
+@desk.post("/letters/again")
+@guard.desk(*OFFICES)
+def letters() -> ResponseReturnValue:
+    """Send all dead letters once more, after what kept them has been mended."""
+    with transaction() as session:
+        outbox.all_again(session, clock().now())
+        _audit(session, "letters_again", "outbox")
     return _back()

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import io
 import re
 from xml.etree import ElementTree as ET
 
 import feedparser
-import pypdf
-import pypdfium2
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -24,6 +21,7 @@ from app.bulletins.service import Pledge, Text, Writer
 from app.clock import Clock
 from app.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from app.notifications import service as notifications
+from app.notifications.models import OutboxRow
 from app.staff.models import Role
 from config import Config, Mail
 from tests.cases.conftest import Scene
@@ -101,6 +99,15 @@ def test_each_of_the_three_parts_is_required(scene: Scene, part: str) -> None:
     assert refused.value.field == part
 
 
+def test_a_blank_of_the_first_draft_is_never_published(scene: Scene) -> None:
+    blank = dataclasses.replace(TEXT, meeting="会议于　　年　　月　　日召开，应到　　人。")
+    with pytest.raises(Invalid):
+        publish(scene, drafted(scene, blank))
+    publish(
+        scene, drafted(scene, dataclasses.replace(TEXT, meeting="　　会开得实在。\n　　散会。"))
+    )
+
+
 def test_a_published_bulletin_is_never_rewritten(scene: Scene) -> None:
     bulletin_id = released(scene)
     with scene.writing() as session:
@@ -174,11 +181,29 @@ def test_a_withdrawn_bulletin_keeps_its_page_and_its_reason_and_loses_its_words(
     text = page.get_data(as_text=True)
     assert "数字抄错了" in text
     assert "到会三十二人" not in text + client.get("/bulletins.atom").get_data(as_text=True)
-    assert "到会三十二人" not in pdf_text(client.get(f"/bulletins/{bulletin_id}.pdf").get_data())
     assert "已撤下" in client.get("/bulletins").get_data(as_text=True)
     assert "第三季度通报" not in client.get("/bulletins?q=路灯").get_data(as_text=True)
     with scene.writing() as session:
         assert session.scalars(sa.select(wordindex.IndexedPair)).all() == []
+
+
+def test_a_letter_that_still_waits_does_not_announce_what_was_withdrawn(scene: Scene) -> None:
+    bulletin_id, other = released(scene), released(scene)
+    with scene.writing() as session:
+        now, today = scene.clock.now(), scene.clock.today()
+        wish = notifications.subscribe(
+            session, scene.config.secrets.instance_secret, "a@mail.example", today
+        )
+        assert wish is not None
+        notifications.confirm(session, wish.id, today)
+        for each in (bulletin_id, other):
+            notifications.put_to_subscribers(
+                session, now, keys=service.letters_of(each), kind="bulletin", values_of=lambda _: {}
+            )
+    withdraw(scene, bulletin_id)
+    with scene.writing() as session:
+        (left,) = session.scalars(sa.select(OutboxRow.key))
+    assert left.startswith(service.letters_of(other))
 
 
 # --- promises -------------------------------------------------------------------------------------
@@ -442,44 +467,3 @@ def test_a_withdrawn_entry_is_newer_than_what_it_said(
     path = f"{ATOM}entry/{ATOM}updated"
     assert (after.findtext(path) or "") > (before.findtext(path) or "")
     assert after.findtext(f"{ATOM}entry/{ATOM}id") == before.findtext(f"{ATOM}entry/{ATOM}id")
-
-
-# --- paper ----------------------------------------------------------------------------------------
-
-
-def pdf_text(content: bytes) -> str:
-    document = pypdfium2.PdfDocument(content)
-    text = "".join(page.get_textpage().get_text_range() for page in document)
-    return re.sub(r"\s", "", text)
-
-
-def test_the_sheet_holds_every_word_in_an_embedded_font_and_no_date_of_its_making(
-    scene: Scene,
-) -> None:
-    long = dataclasses.replace(
-        TEXT, problems="\n\n".join(f"第{n}个问题，" + "要说清楚" * 40 for n in range(30))
-    )
-    bulletin_id = released(scene, long)
-    client = scene.app.test_client()
-    content = client.get(f"/bulletins/{bulletin_id}.pdf").get_data()
-    text = pdf_text(content)
-    for words in ("第三季度通报", "会开得实在", "第29个问题", "年底前再评一次", "修好村口的路灯"):
-        assert words in text
-    assert "**" not in text
-    reader = pypdf.PdfReader(io.BytesIO(content))
-    assert len(reader.pages) > 1
-    fonts = [f.get_object() for p in reader.pages for f in p["/Resources"]["/Font"].values()]  # type: ignore[index]
-    for font in fonts:
-        below = font["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object()
-        assert {"/FontFile2", "/FontFile3"} & below.keys()
-    assert not reader.metadata
-    assert content == client.get(f"/bulletins/{bulletin_id}.pdf").get_data()
-
-
-def test_no_line_on_paper_begins_with_a_full_stop(scene: Scene) -> None:
-    long = dataclasses.replace(TEXT, meeting="这句话不长。" * 60)
-    content = scene.app.test_client().get(f"/bulletins/{released(scene, long)}.pdf").get_data()
-    page = pypdfium2.PdfDocument(content)[0].get_textpage()
-    lines = page.get_text_range().splitlines()
-    assert len([line for line in lines if "这句话" in line]) > 5
-    assert not any(line.startswith(("。", "，")) for line in lines)

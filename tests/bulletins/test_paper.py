@@ -76,7 +76,10 @@ def embedded(content: bytes) -> set[str]:
 
 def test_the_sheets_own_words_are_in_its_fonts_in_every_language() -> None:
     """Whatever sentence of the catalogues comes onto a sheet."""
-    have = paper.Paper()._characters(paper.FAMILY)
+    sheet = paper.Paper()
+    have = sheet._characters(paper.FAMILY)
+    sheet.add_page()
+    sheet.bytes()  # closes its font
     for language in ("zh_Hant", "en"):
         path = TRANSLATIONS / language / "LC_MESSAGES/messages.po"
         with path.open("rb") as file:

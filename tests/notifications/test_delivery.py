@@ -9,65 +9,20 @@ import hmac
 import json
 import socket
 import threading
-from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask
 
 from app import db, worker
-from app.clock import Clock
 from app.notifications import channels, outbox, service, targets
 from app.notifications.channels import DeliveryError, Parcel, Post
-from app.notifications.models import ChannelKind, Delivery, OutboxRow
-from app.organisation import service as organisation
-from app.organisation.models import UnitKind
-from config import Config, Mail
+from app.notifications.models import ChannelKind, Delivery
+from app.notifications.outbox import Message
+from config import Mail
 from tests.conftest import Hand
 from tests.factories import drop, make_box
-from tests.notifications.conftest import PostOffice, Robot
-
-
-@dataclasses.dataclass
-class House:
-    """The application with a mail server, its worker, and one unit."""
-
-    app: Flask
-    config: Config
-    clock: Clock
-    unit_id: str
-
-    def channel(self, kind: ChannelKind, target: str, secret: str = "") -> str:
-        with self.app.app_context(), db.transaction() as session:
-            return service.add_channel(
-                session, self.config.secrets.instance_secret, unit_id=self.unit_id, kind=kind,
-                name="值班", target=target, secret=secret,
-            ).id  # fmt: skip
-
-    def test_message(self, channel_id: str) -> None:
-        with self.app.app_context(), db.transaction() as session:
-            channel = service.channel_of(session, [self.unit_id], channel_id)
-            service.put_test(session, channel, self.clock.now())
-
-    def deliver(self) -> int:
-        with self.app.app_context():
-            return worker.deliver(self.config, self.clock)
-
-    def rows(self) -> list[tuple[Delivery, int, str]]:
-        with self.app.app_context(), db.reading() as session:
-            return [(r.delivery, r.tries, r.failure) for r in session.scalars(sa.select(OutboxRow))]
-
-
-@pytest.fixture
-def house(app: Flask, config: Config, post_office: PostOffice) -> House:
-    mail = Mail("127.0.0.1", post_office.port, "言路 <yanlu@county.example>", starttls=False)
-    config = dataclasses.replace(
-        config, mail=mail, allow_private_targets=True, public_url="https://yanlu.example"
-    )
-    with app.app_context(), db.transaction() as session:
-        unit = organisation.add_unit(session, slug="zhen", name="何家坪镇", kind=UnitKind.UNIT)
-        return House(app, config, app.extensions["clock"], unit.id)
+from tests.notifications.conftest import House, PostOffice, Robot
 
 
 def test_a_real_mail_arrives_once_with_an_id_that_tells_repeats(
@@ -387,9 +342,8 @@ def test_what_is_no_address_is_refused(house: House, typed: str) -> None:
 
 def test_two_puts_of_one_key_are_one_message(house: House) -> None:
     channel = house.channel(ChannelKind.EMAIL, "zhibu@county.example")
-    put: Callable[..., None] = outbox.put
+    put = outbox.put
     with house.app.app_context(), db.transaction() as session:
         for _ in range(2):
-            put(session, house.clock.now(), key="once", kind="test", values={"name": "x"},
-                channel_id=channel)  # fmt: skip
+            put(session, house.clock.now(), [Message("once", "test", {"name": "x"}, channel)])
     assert len(house.rows()) == 1

@@ -13,8 +13,8 @@ from app import db, worker
 from app.notifications.models import Channel, OutboxRow, Subscription
 from config import Config, Mail
 from tests.cases.test_desk import Keeper, make_keeper
-from tests.cases.test_desk_at_once import token_of
-from tests.notifications.conftest import PostOffice
+from tests.cases.test_desk_at_once import office, token_of
+from tests.notifications.conftest import PostOffice, Robot
 
 
 @pytest.fixture
@@ -113,3 +113,66 @@ def test_a_channel_is_added_tried_and_deleted_and_its_address_shown_to_nobody(
     with app.app_context(), db.reading() as session:
         assert session.scalars(sa.select(Channel)).all() == []
         assert session.scalars(sa.select(OutboxRow)).all() == []
+
+
+def add(keeper: Keeper, **changed: str) -> int:
+    data = {"csrf_token": token_of(keeper.client, "/desk/outbox"), "unit": keeper.box.unit_id,
+            "kind": "wecom", "name": "群", "target": "https://robot.example/x"}  # fmt: skip
+    return keeper.client.post("/desk/outbox/channels", data=data | changed).status_code
+
+
+def test_a_robots_address_is_taken_under_tls_alone_and_a_webhook_with_a_secret_alone(
+    app: Flask, config: Config, keeper: Keeper
+) -> None:
+    assert add(keeper, target="http://robot.example/x") == 422
+    assert add(keeper, kind="webhook") == 422
+    assert add(keeper, kind="webhook", secret="shared") == 303
+    app.config["YANLU"] = dataclasses.replace(config, allow_private_targets=True)
+    assert add(keeper, target="http://robot.county.example/x") == 303
+
+
+def test_whoever_tries_a_channel_sees_how_it_fared(
+    app: Flask, config: Config, keeper: Keeper, robot: Robot
+) -> None:
+    config = dataclasses.replace(config, allow_private_targets=True)
+    app.config["YANLU"] = config
+    add(keeper, target=robot.url)
+    page = keeper.client.get("/desk/outbox").get_data(as_text=True)
+    assert "data-delivery" not in page
+    address = re.findall(r"(/desk/outbox/channels/\w+/test)", page)[0]
+    for answer, told in (
+        (b'{"errcode":93000}', ('data-delivery="waiting"', "机器人没有收", "robot_93000")),
+        (b'{"errcode":0}', ('data-delivery="sent"', "已送到")),
+    ):
+        robot.answers = [(200, answer)]
+        token = {"csrf_token": token_of(keeper.client, "/desk/outbox")}
+        keeper.client.post(address, data=token)
+        delivered(app, config)
+        page = keeper.client.get("/desk/outbox").get_data(as_text=True)
+        assert all(words in page for words in told)
+        with app.app_context(), db.transaction() as session:
+            session.execute(sa.delete(OutboxRow))
+
+
+def test_the_office_sends_all_dead_letters_again_in_one_go(
+    app: Flask, config: Config, keeper: Keeper, robot: Robot
+) -> None:
+    config = dataclasses.replace(config, allow_private_targets=True)
+    app.config["YANLU"] = config
+    add(keeper, target=robot.url)
+    boss = office(app, config, "boss")
+    page = keeper.client.get("/desk/outbox").get_data(as_text=True)
+    address = re.findall(r"(/desk/outbox/channels/\w+/test)", page)[0]
+    token = {"csrf_token": token_of(keeper.client, "/desk/outbox")}
+    robot.answers = [(404, b""), (404, b"")]
+    for _ in range(2):
+        keeper.client.post(address, data=token)
+    delivered(app, config)
+    page = boss.get("/desk/outbox").get_data(as_text=True)
+    assert page.count("这个地址不对，或者已经停用") == 2
+    again = boss.post(
+        "/desk/outbox/letters/again", data={"csrf_token": token_of(boss, "/desk/outbox")}
+    )
+    assert again.status_code == 303
+    assert delivered(app, config) == 2
+    assert "都送到了" in boss.get("/desk/outbox").get_data(as_text=True)
