@@ -19,6 +19,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.util.connection import create_connection
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 5.0, 10.0, 20.0
+_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 class PrivateTargetError(Exception):
@@ -31,12 +32,19 @@ def public_address(host: str, port: int) -> str:
     One private address among several is enough to refuse: a resolver may be in somebody's hand.
     """
     found = {info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    for text in found:
-        address = ipaddress.ip_address(str(text).split("%")[0])
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        if not mapped.is_global or mapped.is_multicast:
-            raise PrivateTargetError
+    if not all(_is_public(str(text).split("%")[0]) for text in found):
+        raise PrivateTargetError
     return str(sorted(found)[0])
+
+
+def _is_public(text: str) -> bool:
+    """Whether an address is everybody's; one that wraps another (6to4, NAT64) leads to that one."""
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.is_global and address in _UNICAST and address.sixtofour is None
+    return address.is_global and not address.is_multicast
 
 
 @contextmanager

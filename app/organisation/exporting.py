@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Sequence
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import sqlalchemy as sa
 from openpyxl import Workbook
@@ -11,6 +13,7 @@ from sqlalchemy.orm import Session, aliased, joinedload
 
 from app.organisation.models import Member, Unit
 
+_MADE = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -49,6 +52,15 @@ def export(session: Session, staff: Iterable[Sequence[str]] = ()) -> bytes:
     sheet.append(["username", "role", "unit"])
     for person in staff:
         sheet.append([defused(cell) for cell in person])
-    out = io.BytesIO()
-    book.save(out)
+    return saved(book)
+
+
+def saved(book: Workbook) -> bytes:
+    """The file of a workbook, without the instant of its making, in its own fields or the zip's."""
+    raw, out = io.BytesIO(), io.BytesIO()
+    book.save(raw)
+    with ZipFile(raw) as made, ZipFile(out, "w") as timeless:
+        for name in made.namelist():
+            content = _MADE.sub(rb"\g<1>2000-01-01T00:00:00Z", made.read(name))
+            timeless.writestr(ZipInfo(name), content, ZIP_DEFLATED)  # dated 1980, like all zips
     return out.getvalue()

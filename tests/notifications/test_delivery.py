@@ -161,9 +161,7 @@ def test_what_a_webhook_answers_decides_whether_to_try_again(
     assert len(robot.posts) == 1  # a redirect is not followed
 
 
-def test_private_addresses_are_refused_unless_configured(
-    robot: Robot, hand: Hand, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_private_addresses_are_refused_unless_configured(robot: Robot, hand: Hand) -> None:
     post, parcel = Post(None, hand.now, allow_private=False), Parcel("k", "题", "文")
     port = robot.port
     for url in (
@@ -174,20 +172,45 @@ def test_private_addresses_are_refused_unless_configured(
         "http://169.254.169.254/",
         "http://10.0.0.1/",
         "http://2130706433/",
+        "http://[::1]/",
+        "http://[fd00::1]/",
+        "http://[fec0::1]/",
+        f"http://[::127.0.0.1]:{port}/",
+        f"http://[64:ff9b::127.0.0.1]:{port}/",
+        f"http://[2002:7f00:1::]:{port}/",
     ):
         with pytest.raises(DeliveryError) as caught:
             channels.deliver(post, ChannelKind.WEBHOOK, url, parcel)
         assert caught.value.reason == "private_address", url
-    answers = iter([[(2, 1, 6, "", ("8.8.8.8", port))], [(2, 1, 6, "", ("127.0.0.1", port))]])
+    assert robot.posts == []
 
-    def rebinding(*_args: object, **_kwargs: object) -> object:
-        return next(answers)
+
+def test_a_name_that_turns_private_after_the_check_leads_nowhere(
+    hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = ["8.8.8.8", "127.0.0.1"]
+    reached: list[object] = []
+
+    def rebinding(host: str, port: int, *_args: object, **_kwargs: object) -> list[object]:
+        known = answers.pop(0) if host == "evil.example" else host
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (known, port))]
+
+    def connect(_self: socket.socket, address: object) -> None:
+        reached.append(address)
+        raise OSError
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    assert targets.public_address("evil.example", port) == "8.8.8.8"
-    with pytest.raises(targets.PrivateTargetError):  # looked up anew, and refused anew
-        targets.public_address("evil.example", port)
-    assert robot.posts == []
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    post = Post(None, hand.now, allow_private=False)
+    reasons = []
+    for _ in range(2):
+        with pytest.raises(DeliveryError) as caught:
+            channels.deliver(
+                post, ChannelKind.WEBHOOK, "http://evil.example/", Parcel("k", "题", "文")
+            )
+        reasons.append(caught.value.reason)
+    assert reached == [("8.8.8.8", 80)]  # asked once, connected to just that
+    assert reasons == ["NewConnectionError", "private_address"]  # asked anew, refused
 
 
 def test_what_was_checked_is_what_is_connected_to(
