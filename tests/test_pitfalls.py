@@ -364,3 +364,13 @@ def test_the_settings_for_postgresql_are_those_that_the_check_asks_for() -> None
     text = (Path(__file__).parent.parent / "deploy/postgresql.conf").read_text("utf-8")
     given = dict(re.findall(r"^(\w+) = (\S+)$", text, re.M))
     assert db.QUIET_POSTGRESQL.items() <= given.items()
+
+
+def test_the_web_processes_cannot_leave_the_machine_and_neither_unit_dumps_its_memory() -> None:
+    web, worker = (
+        (Path(__file__).parent.parent / f"deploy/yanlu-{name}.service").read_text("utf-8")
+        for name in ("web", "worker")
+    )
+    assert "\nIPAddressDeny=any\nIPAddressAllow=localhost\n" in web
+    assert "IPAddressDeny" not in worker  # mail and robots go out by it
+    assert all("\nLimitCORE=0\n" in unit for unit in (web, worker))
