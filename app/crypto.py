@@ -272,14 +272,22 @@ def decrypt(key: bytes, sealed: bytes) -> bytes:
 # --- commitments and signatures ---------------------------------------------------------------
 
 
-def commitment(nonce: bytes, text: str, attachments: list[bytes]) -> bytes:
+def commitment(nonce: bytes, text: str, attachments: Iterable[bytes]) -> bytes:
     """C = HMAC(nonce, SHA256(text) || SHA256(attachment hashes)): hides what it commits to.
 
     `attachments` are SHA-256 hashes in the order of the form; the text is UTF-8 with LF.
     """
-    text_hash = hashlib.sha256(text.encode()).digest()
-    files_hash = hashlib.sha256(b"".join(attachments)).digest()
-    return hmac.digest(nonce, text_hash + files_hash, "sha256")
+    return commitment_over(nonce, text, files_hash(attachments))
+
+
+def files_hash(attachments: Iterable[bytes]) -> bytes:
+    """What a commitment covers of the attachments: the hash of their hashes."""
+    return hashlib.sha256(b"".join(attachments)).digest()
+
+
+def commitment_over(nonce: bytes, text: str, files: bytes) -> bytes:
+    """`commitment` for whoever has the `files_hash` and needn't open the attachments."""
+    return hmac.digest(nonce, hashlib.sha256(text.encode()).digest() + files, "sha256")
 
 
 def drop_leaf(committed: bytes) -> bytes:

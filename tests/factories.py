@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,6 +13,7 @@ from app.cases.queue import Unlocked
 from app.clock import Clock
 from app.organisation import service as organisation
 from app.organisation.models import Unit, UnitKind
+from app.pictures.cleaning import Developed, Picture
 from app.sealing import service as sealing
 from app.sealing.models import BoxKey
 from app.submissions import service as submissions
@@ -99,11 +100,22 @@ def thread_ticket(session: Session, receipt: Receipt, clock: Clock) -> Ticket:
 
 
 def drop(
-    session: Session, config: Config, clock: Clock, box: BoxInHand, text: str = "路灯坏了。"
+    session: Session,
+    config: Config,
+    clock: Clock,
+    box: BoxInHand,
+    text: str = "路灯坏了。",
+    files: tuple[Developed, ...] = (),
 ) -> Receipt:
-    """One opinion dropped."""
+    """One opinion dropped, with what is enclosed."""
     ticket = drop_ticket(session, box, clock)
-    return submissions.drop(session, pen_of(config, clock), ticket, opinion(box, text))
+    said = replace(opinion(box, text), files=files)
+    return submissions.drop(session, pen_of(config, clock), ticket, said)
+
+
+def picture(mark: bytes = b"one", size: int = 300_000) -> Picture:
+    """A picture as the darkroom would hand it over; nothing between there and a reader looks in."""
+    return Picture(40, 30, mark + crypto.encrypt(crypto.new_private_key(), bytes(size)))
 
 
 def case_of(session: Session, receipt: Receipt) -> Case:

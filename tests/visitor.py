@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -67,6 +68,24 @@ def _fields(form: Element) -> dict[str, str]:
         is_area = e.tag.endswith("textarea")
         values[name] = text_of(e) if is_area else (e.get("value") or "")
     return values
+
+
+def multipart(fields: dict[str, str], files: Iterable[tuple[str, bytes]]) -> tuple[bytes, str]:
+    """A form with files as a browser sends it: the body and its type."""
+    edge = "----a-browsers-boundary"
+    parts = [
+        f'--{edge}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode()
+        + value.replace("\n", "\r\n").encode("utf-8", "surrogatepass")
+        for name, value in fields.items()
+    ]
+    parts += [
+        f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n".encode()
+        + content
+        for name, content in files
+    ]
+    body = b"".join(part + b"\r\n" for part in parts) + f"--{edge}--\r\n".encode()
+    return body, f"multipart/form-data; boundary={edge}"
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.cases import record, recourse, service, terms
+from app.cases import enclosed, record, recourse, service, terms
 from app.cases.models import Case, ItemKind, RecourseKind, ThreadItem
 from app.cases.queue import Unlocked
 from app.cases.service import Draft
@@ -15,6 +15,7 @@ from app.cases.workflow import DESK_MOVES, Move, State, legal
 from app.organisation import service as organisation
 from app.organisation.service import Branch
 from app.sealing import service as sealing
+from app.sealing.attachments import Attachment
 from app.staff import keepers
 from app.submissions.service import Content
 
@@ -40,7 +41,7 @@ class CasePage:
 
     `kept`: the person keeps its box. Otherwise a supervision group reads what was taken to it:
     `appeal` and `blamed` tell what of that is still to be decided, `partial` that they may not be
-    the one who decides.
+    the one who decides. `attachments` is None when they are lost.
     """
 
     id: str
@@ -62,6 +63,7 @@ class CasePage:
     partial: bool = False
     merged_into: str | None = None
     neighbours: tuple[Branch, ...] = ()
+    attachments: tuple[Attachment, ...] | None = ()
 
 
 def case_page(session: Session, desk: Unlocked, case_id: str, today: dt.date) -> CasePage:
@@ -101,6 +103,7 @@ def case_page(session: Session, desk: Unlocked, case_id: str, today: dt.date) ->
         partial=not kept and keepers.ever_held(session, desk.staff_id, case.box_id),
         merged_into=case.merged_into,
         neighbours=_neighbours(session, branch) if legal(case.state, Move.REFER) else (),
+        attachments=enclosed.files_of(session, content),
     )
 
 

@@ -15,15 +15,17 @@ from app.cases.models import Case, ItemKind, Recourse, ThreadItem
 from app.cases.thread import ThreadPage
 from app.cases.workflow import State
 from app.clock import shift_months
+from app.sealing import attachments
 from app.sealing import service as sealing
+from app.sealing.attachments import Locator
 
 SETTLED = (State.DECLINED, State.CLOSED, State.UPHELD)
 _EMPTIED = (State.WITHDRAWN, State.REMOVED)
 _BATCH = 500
 
 
-def expire(session: Session, today: dt.date, months: int) -> int:
-    """Destroy the words of what was settled so many months ago, and part its receipts from it.
+def expire(session: Session, today: dt.date, months: int, instance_secret: bytes) -> int:
+    """Destroy words and pictures of what was settled so many months ago, and part its receipts.
 
     The code then opens nothing, like any unknown one. The case itself stays, for the figures and
     for `verify-log`, and so does what was published. Returns how many threads ended.
@@ -35,7 +37,11 @@ def expire(session: Session, today: dt.date, months: int) -> int:
         gone = list(session.scalars(items))
         session.execute(sa.delete(ThreadItem).where(ThreadItem.case_id.in_(ids)))
         sealing.destroy(session, gone)
+        places = sa.select(Case.sealed_locator).where(Case.id.in_(ids))
+        for place in filter(None, session.scalars(places)):
+            attachments.destroy(session, Locator.unsealed(place, instance_secret))
         parted = {"lookup_id": None, "receipt_key": None, "version": Case.version + 1}
+        parted["sealed_locator"] = None
         session.execute(sa.update(Case).where(Case.id.in_(ids)).values(parted))
         ended += len(ids)
     return ended

@@ -88,9 +88,10 @@ class Case(Base):
     In clear: box, opening date, state, dates and reasons of decisions, rating, commitment and the
     receipt's public key. Everything else is in sealed items. `lookup_id` and `receipt_key` are
     null once the receipt was burnt. `clock_on` is the date from which the present term counts,
-    `due_on` is computed from it and never stored. A case that is merged follows `merged_into`'s
-    state and answers, never its words. `version` rises with every change: the second of
-    two keepers on one case is told.
+    `due_on` is computed from it and never stored. `sealed_locator` (under the instance secret,
+    the same size with pictures and without) tells where its attachments are. A case that is merged
+    follows `merged_into`'s state and answers, never its words. `version` rises with every change:
+    the second of two keepers on one case is told.
     """
 
     __tablename__ = "case"
@@ -106,6 +107,7 @@ class Case(Base):
     lookup_id: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), unique=True)
     receipt_key: Mapped[bytes | None]
     commitment: Mapped[bytes]
+    sealed_locator: Mapped[bytes | None]
     decline_reason: Mapped[DeclineReason | None] = mapped_column(
         enum_type(DeclineReason, "decline_reason")
     )

@@ -19,7 +19,9 @@ from app.cases import acts, expiry
 from app.cases.models import Author, Case, CaseEvent, Channel, ItemKind, ThreadItem
 from app.cases.workflow import Move, State
 from app.clock import FRIDAY, first_friday_after, quarter_of
+from app.sealing import attachments
 from app.sealing import service as sealing
+from app.sealing.attachments import Locator, Lock
 from app.sealing.models import KeyWrap, OpeningKey, SealedItem
 from app.submissions.lying import (
     Lying,
@@ -70,6 +72,11 @@ class _Release:
     leaves: list[bytes] = field(default_factory=list)
     kept: list[tuple[bytes, Lying]] = field(default_factory=list)
 
+    def locators(self) -> tuple[list[Locator], list[Locator]]:
+        """Where the attachments of what comes out, and of what stays in, are."""
+        kept = [lying.locator for _, lying in self.kept if isinstance(lying, LyingDrop)]
+        return [drop.locator for drop in self.drops], kept
+
 
 def is_due(made_on: dt.date, local: dt.datetime, hour: int) -> bool:
     """Whether the day's opening is still to come and its hour has struck."""
@@ -94,11 +101,13 @@ def open_boxes(
     everything = now or first_friday_after(key.made_on) <= today
     k = 1 if everything else config.mixing_threshold
     secret = config.secrets.instance_secret
-    release = _sort_out(_unwrap_all(session, key, secret), k)
+    old = Lock(key.id, sealing.opening_private_key(key, secret))
+    release = _sort_out(_unwrap_all(session, old), k)
     session.execute(sa.delete(LyingItem))
     session.execute(sa.delete(OpeningKey))
     fresh = sealing.make_opening_key(session, secret, today)
-    _write_cases(session, release.drops, today)
+    _write_cases(session, release.drops, today, secret)
+    attachments.bring_through(session, old, fresh, *release.locators())
     log.append(session, release.leaves)
     groups = [(crypto.new_private_key(), _group_of(drop, today)) for drop in release.drops] + [
         (place, lying) for place, lying in release.kept if isinstance(lying, LyingGroup)
@@ -110,19 +119,16 @@ def open_boxes(
         acts.apply(session, act, today)
     if today.weekday() == FRIDAY or now:
         acts.end_terms(session, today)
-        expiry.expire(session, today, config.thread_months)
+        expiry.expire(session, today, config.thread_months, secret)
     return Opened(len(release.drops), len({drop.box_id for drop in release.drops}))
 
 
-def _unwrap_all(
-    session: Session, key: OpeningKey, instance_secret: bytes
-) -> Iterable[tuple[bytes, Lying]]:
-    private_key = sealing.opening_private_key(key, instance_secret)
+def _unwrap_all(session: Session, lock: Lock) -> Iterable[tuple[bytes, Lying]]:
     rows = session.execute(
         sa.select(LyingItem.pool_id, LyingItem.wrapped).execution_options(yield_per=_BATCH)
     )
     for pool_id, wrapped in rows:
-        yield pool_id, unwrap(wrapped, private_key)
+        yield pool_id, unwrap(wrapped, lock.private_key)
 
 
 def _sort_out(rows: Iterable[tuple[bytes, Lying]], k: int) -> _Release:
@@ -147,7 +153,7 @@ def _sort_out(rows: Iterable[tuple[bytes, Lying]], k: int) -> _Release:
     return release
 
 
-def _write_cases(session: Session, drops: list[LyingDrop], today: dt.date) -> None:
+def _write_cases(session: Session, drops: list[LyingDrop], today: dt.date, secret: bytes) -> None:
     """Every table in the order of its random key: where a row lies tells nothing of arrival."""
     cases: _Rows = []
     events: _Rows = []
@@ -156,7 +162,7 @@ def _write_cases(session: Session, drops: list[LyingDrop], today: dt.date) -> No
     thread: _Rows = []
     for drop, case_id in zip(drops, _case_ids(drops), strict=True):
         item_id = crypto.random_id()
-        cases.append(_case_row(drop, case_id, today))
+        cases.append(_case_row(drop, case_id, today, drop.locator.sealed(secret)))
         events.append(_EVENT | {"case_id": case_id, "moved_on": today})
         items.append(
             {
@@ -189,7 +195,7 @@ def _case_ids(drops: list[LyingDrop]) -> list[str]:
     return ids
 
 
-def _case_row(drop: LyingDrop, case_id: str, today: dt.date) -> dict[str, object]:
+def _case_row(drop: LyingDrop, case_id: str, today: dt.date, locator: bytes) -> dict[str, object]:
     return {
         "id": case_id,
         "box_id": drop.box_id,
@@ -201,6 +207,7 @@ def _case_row(drop: LyingDrop, case_id: str, today: dt.date) -> dict[str, object
         "lookup_id": drop.lookup_id,
         "receipt_key": drop.receipt_key,
         "commitment": drop.commitment,
+        "sealed_locator": locator,
         "reopenings": 0,
         "appeals": 0,
         "referrals": 0,

@@ -12,7 +12,10 @@ from sqlalchemy.orm import Session
 from app.cases import answers
 from app.cases.models import Author, Case, CaseEvent, ItemKind, ThreadItem
 from app.cases.workflow import Move, next_state, state_before
+from app.crypto import ReceiptKeys
+from app.sealing import attachments
 from app.sealing import service as sealing
+from app.sealing.attachments import Locator
 from app.sealing.service import Sealed
 from app.submissions.service import Content
 
@@ -65,6 +68,11 @@ def add_item(
     session.flush()
 
 
+def case_of_receipt(session: Session, keys: ReceiptKeys) -> Case | None:
+    """The opened case that a receipt belongs to."""
+    return session.scalar(sa.select(Case).where(Case.lookup_id == keys.lookup_id))
+
+
 def _next_position(
     session: Session, model: type[CaseEvent] | type[ThreadItem], case_id: str
 ) -> int:
@@ -113,8 +121,14 @@ def words(text: str) -> bytes:
     return json.dumps({"text": text}, ensure_ascii=False).encode()
 
 
-def destroy_words(session: Session, case: Case) -> None:
-    """Destroy everything that was said about a case, published answers too; its leaves stay."""
+def destroy_words(session: Session, case: Case, instance_secret: bytes) -> None:
+    """Destroy everything that was said about a case and what was enclosed, published answers too.
+
+    Its leaves stay.
+    """
+    if case.sealed_locator is not None:
+        attachments.destroy(session, Locator.unsealed(case.sealed_locator, instance_secret))
+        case.sealed_locator = None
     item_ids = [item.item_id for item in thread_items(session, case.id)]
     session.execute(sa.delete(ThreadItem).where(ThreadItem.case_id == case.id))
     sealing.destroy(session, item_ids)

@@ -62,8 +62,10 @@ def cancel(session: Session, case_id: str) -> None:
     session.flush()
 
 
-def remove(session: Session, staff_id: str, case_id: str, today: dt.date) -> None:
-    """Carry out a removal: the words are destroyed, a leaf of the log tells that and the ground.
+def remove(
+    session: Session, staff_id: str, case_id: str, today: dt.date, instance_secret: bytes
+) -> None:
+    """Carry out a removal: words and pictures are destroyed, a leaf tells that and the ground.
 
     Raises Forbidden for the person who asked. What followed the case goes on by itself.
     """
@@ -72,7 +74,7 @@ def remove(session: Session, staff_id: str, case_id: str, today: dt.date) -> Non
         raise Forbidden(N_("移除要两个人：您报请的，请另一位来核对。什么都没有改变。"))
     case = _case(session, case_id)
     record.move(session, case, Move.REMOVE, today)
-    record.destroy_words(session, case)
+    record.destroy_words(session, case, instance_secret)
     merging.split_all(session, case, today)
     asked.removed_by, asked.removed_on = staff_id, today
     log.append(session, [leaves.removal_leaf(case.commitment, asked.ground)])

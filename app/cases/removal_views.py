@@ -13,7 +13,7 @@ from app.i18n import sentence
 from app.staff import audit, guard
 from app.staff.models import Role
 from app.text import clean
-from app.web import clock
+from app.web import clock, config
 
 blueprint = Blueprint("removals", __name__, url_prefix="/desk/removals")
 
@@ -75,7 +75,8 @@ def remove(case_id: str) -> ResponseReturnValue:
     try:
         with transaction() as session:
             staff_id = guard.current().staff_id
-            removal.remove(session, staff_id, case_id, clock().today())
+            secret = config().secrets.instance_secret
+            removal.remove(session, staff_id, case_id, clock().today(), secret)
             audit.record(session, clock().now(), staff_id, "remove", case_id)
     except DomainError as error:
         return _page(sentence(error)), 409 if isinstance(error, Conflict) else 403

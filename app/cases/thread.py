@@ -7,11 +7,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
-from app.cases import merging, record, removal, terms
+from app.cases import enclosed, merging, record, removal, terms
 from app.cases.models import Author, Case, ItemKind, ThreadItem
 from app.cases.workflow import Move, State, legal
 from app.clock import first_friday_after
@@ -20,6 +19,7 @@ from app.errors import N_, Conflict
 from app.organisation import service as organisation
 from app.organisation.service import Branch
 from app.sealing import service as sealing
+from app.sealing.attachments import Attachment
 from app.sealing.models import BoxKey
 from app.submissions import service as submissions
 from app.submissions.lying import LyingAct, LyingDrop, LyingLeaf
@@ -70,7 +70,8 @@ class ThreadPage:
     """What a receipt shows its holder.
 
     `with_group`: a supervision group holds it, not the branch. `followed` is the state of the case
-    that a merged one follows. `group_name` is the supervision group above the holder.
+    that a merged one follows. `attachments` is None when they are lost. `group_name` is
+    the supervision group above the holder.
     """
 
     state: State
@@ -90,6 +91,7 @@ class ThreadPage:
     ground: str = ""
     standing: Standing = Standing.PENDING
     promised_by: dt.date | None = None
+    attachments: tuple[Attachment, ...] | None = ()
 
     @property
     def promise(self) -> str:
@@ -103,20 +105,16 @@ def open_thread(session: Session, pen: Pen, keys: ReceiptKeys) -> ThreadPage | N
     Whatever comes out, the same rows are asked for and something of the same size is opened.
     """
     lying = submissions.lying_drop(session, pen, keys)
-    case = _find(session, keys)
+    case = record.case_of_receipt(session, keys)
     acts = submissions.lying_acts(session, pen, keys)
     if case is not None:
         page = _case_page(session, pen, case, keys, list(acts.values()))
         return _held_against_log(session, pen, page)
     if lying is not None:
-        return _held_against_log(session, pen, _lying_page(session, lying, keys))
+        return _held_against_log(session, pen, _lying_page(session, pen, lying, keys))
     _open_nothing(session, keys)
     log.logged(session, [crypto.drop_leaf(keys.nonce)])
     return None
-
-
-def _find(session: Session, keys: ReceiptKeys) -> Case | None:
-    return session.scalar(sa.select(Case).where(Case.lookup_id == keys.lookup_id))
 
 
 def _open_nothing(session: Session, keys: ReceiptKeys) -> None:
@@ -130,10 +128,12 @@ def _open_nothing(session: Session, keys: ReceiptKeys) -> None:
 
 def known(session: Session, keys: ReceiptKeys) -> bool:
     """Whether an opened case belongs to this receipt: its form was dropped before the opening."""
-    return _find(session, keys) is not None
+    return record.case_of_receipt(session, keys) is not None
 
 
-def _lying_page(session: Session, lying: LyingDrop | LyingLeaf, keys: ReceiptKeys) -> ThreadPage:
+def _lying_page(
+    session: Session, pen: Pen, lying: LyingDrop | LyingLeaf, keys: ReceiptKeys
+) -> ThreadPage:
     if isinstance(lying, LyingLeaf):
         return ThreadPage(
             State.WITHDRAWN, "", None, None, (), frozenset({"burn"}), "", None, None, keys,
@@ -152,13 +152,9 @@ def _lying_page(session: Session, lying: LyingDrop | LyingLeaf, keys: ReceiptKey
         rating=None,
         content=content,
         ticket_keys=keys,
-        commitment=_committed(content),
+        commitment=content.commitment,
+        attachments=enclosed.files_of(session, content, enclosed.lock_of(session, pen)),
     )
-
-
-def _committed(content: Content) -> bytes:
-    """C, computed anew from the words: what the database says of it counts for nothing."""
-    return crypto.commitment(content.nonce, content.text, [])
 
 
 def _held_against_log(session: Session, pen: Pen, page: ThreadPage) -> ThreadPage:
@@ -226,7 +222,9 @@ def _case_page(
         group_name=group.name if group else "",
         followed=followed.state if followed else None,
         ground=removal.ground_of(session, case.id) or "",
-        commitment=_committed(content) if content else case.commitment,
+        # Computed anew from what was said: what the database says of it counts for nothing.
+        commitment=content.commitment if content else case.commitment,
+        attachments=enclosed.files_of(session, content),
     )
 
 
@@ -292,7 +290,7 @@ def moves_of(case: Case, acts: list[LyingAct], has_group: bool, today: dt.date) 
 
 
 def _held_case(session: Session, ticket: Ticket) -> Case | None:
-    return _find(session, ticket.keys) if ticket.keys else None
+    return record.case_of_receipt(session, ticket.keys) if ticket.keys else None
 
 
 def act(session: Session, pen: Pen, ticket: Ticket, kind: str, value: str, text: str) -> None:
@@ -340,7 +338,7 @@ def withdraw(session: Session, pen: Pen, ticket: Ticket) -> None:
     if case.state is State.WITHDRAWN:
         return
     record.move(session, case, Move.WITHDRAW, pen.today)
-    record.destroy_words(session, case)
+    record.destroy_words(session, case, pen.secrets.instance_secret)
     merging.split_all(session, case, pen.today)
     if ticket.keys is not None:
         submissions.destroy_lying_acts(session, pen, ticket.keys)

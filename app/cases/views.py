@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.cases import answers as published
-from app.cases import case_page, merging, phrases, recourse, referral, search, service
+from app.cases import case_page, enclosed, merging, phrases, recourse, referral, search, service
 from app.cases import queue as queues
 from app.cases.cursor import Cursor
 from app.cases.models import Case, DeclineReason
@@ -152,6 +152,19 @@ def _case_page(case_id: str, alert: str | None = None) -> str:
             similar=similar,
             phrases=kept_phrases,
         )
+
+
+@desk.get("/cases/<case_id>/pictures/<picture_id>")
+@guard.desk(*HOLDERS)
+def picture(case_id: str, picture_id: str) -> Response:
+    """A picture enclosed with the opinion, opened in this session and kept nowhere."""
+    with reading() as session:
+        found = enclosed.picture_at_desk(session, unlocked(), case_id, picture_id)
+    return Response(
+        found,
+        mimetype="image/jpeg",
+        headers={"Content-Disposition": "inline; filename=picture.jpg"},
+    )
 
 
 @desk.post(f"/cases/<case_id>/<any({','.join(MOVE_NAMES)}):move>")

@@ -182,7 +182,8 @@ class Life:
         recourse.rule(self.session, groups, self._case(appealed[0]), Move.UPHOLD, words, today)
         gone = self._case(others[1]).id
         removal.ask(self.session, office[0], gone, RemovalGround.THIRD_PERSON, today)
-        removal.remove(self.session, office[1], gone, today)
+        secret = self.config.secrets.instance_secret
+        removal.remove(self.session, office[1], gone, today, secret)
 
     def _handle(self, told: Told, case: Case, opened: dt.date) -> None:
         """What the committee did before the next opening, as far as the story goes."""

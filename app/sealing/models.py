@@ -68,6 +68,31 @@ class SealedItem(Base):
     __table_args__ = (UNORDERED,)
 
 
+class LyingPiece(Base):
+    """A piece of what is enclosed with an opinion that lies in a shut box: 256 KiB, like any other.
+
+    Which opinion it belongs to stands in that opinion's own wrapped row, under the opening key.
+    """
+
+    __tablename__ = "lying_piece"
+
+    pool_id: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    wrapped: Mapped[bytes]
+
+    __table_args__ = (UNORDERED,)
+
+
+class AttachmentPiece(Base):
+    """The same once the box was opened: under an id that the sealed words alone give."""
+
+    __tablename__ = "attachment_piece"
+
+    id: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
+    ciphertext: Mapped[bytes]
+
+    __table_args__ = (UNORDERED,)
+
+
 class KeyWrap(Base):
     """A sealed item's content key, sealed to a box key."""
 

@@ -92,6 +92,7 @@ class ActForm(PublicForm):
     rating = _choice(Rating)
     publish = _choice(Publish)
     confirm = StringField()
+    picture = StringField()
 
     def validate(self, extra_validators: object = None) -> bool:
         """Choices are judged by the act that uses them; here the ticket alone."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from app import crypto
+from app.sealing.attachments import Locator
 from app.sealing.service import Sealed
 
 _SEALED_BOX_BYTES = 48
@@ -20,7 +21,7 @@ _INNER_BYTES = crypto.LYING_BYTES - _SEALED_BOX_BYTES
 
 @dataclass(frozen=True)
 class LyingDrop:
-    """An opinion: where it goes, how its receipt finds it, who may open it."""
+    """An opinion: where it goes, how its receipt finds it, who may open it, what is enclosed."""
 
     kind: ClassVar[str] = "drop"
     box_id: str
@@ -32,6 +33,12 @@ class LyingDrop:
     lookup_id: bytes | None
     receipt_key: bytes | None
     sealed: Sealed
+    attachments: str = ""
+
+    @property
+    def locator(self) -> Locator:
+        """Where the pieces of its attachments lie."""
+        return Locator.read(self.attachments)
 
     def burnt(self) -> LyingDrop:
         """The same without anything that its receipt opens."""

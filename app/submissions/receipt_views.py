@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app import crypto
-from app.cases import expiry, thread
+from app.cases import enclosed, expiry, thread
 from app.cases.models import Rating
 from app.cases.receipt_file import receipt_file
 from app.cases.workflow import State
@@ -214,6 +214,24 @@ def _end(ending: thread.Ending, heading: str, text: str) -> ResponseReturnValue:
     keep_secret()
     state = State.WITHDRAWN if ending is thread.withdraw else None
     return render_template("submissions/ended.html", heading=heading, sentence=text, state=state)
+
+
+@blueprint.post("/receipt/picture")
+def picture() -> ResponseReturnValue:
+    """A picture of one's own, by the ticket of the thread page."""
+    limit("act")
+    form = ActForm()
+    ticket = form.check()
+    if ticket is None or ticket.keys is None:
+        return _code_page("ticket"), 422
+    with reading() as session:
+        picture_id = form.picture.data or ""
+        found = enclosed.picture_of_receipt(session, todays_pen(), ticket.keys, picture_id)
+    return Response(
+        found,
+        mimetype="image/jpeg",
+        headers={"Content-Disposition": "inline; filename=picture.jpg"},
+    )
 
 
 @blueprint.post("/receipt/file")

@@ -13,17 +13,19 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock as calendar
 from app import crypto
 from app.crypto import ReceiptKeys
 from app.errors import N_, Conflict, Invalid
+from app.pictures.cleaning import Developed
+from app.sealing import attachments
 from app.sealing import service as sealing
+from app.sealing.attachments import Album, Packed
 from app.sealing.models import BoxKey, OpeningKey
+from app.submissions import pool
 from app.submissions.lying import (
-    Lying,
     LyingAct,
     LyingDrop,
     LyingDummy,
@@ -78,7 +80,10 @@ class StaleTicketError(Invalid):
 
 @dataclass(frozen=True)
 class Opinion:
-    """What a speaker puts into a box; `text` is clean (LF, no control characters)."""
+    """What a speaker puts into a box; `text` is clean (LF, no control characters).
+
+    `uploads` are the hashes of the files as they were sent, `files` what was developed from them.
+    """
 
     box_id: str
     unit_id: str
@@ -89,17 +94,20 @@ class Opinion:
     publish: Publish
     channel: str = "web"
     place: str = ""
+    uploads: tuple[str, ...] = ()
+    files: tuple[Developed, ...] = field(default=(), repr=False)
 
     def fields(self) -> tuple[bytes, ...]:
-        """Every field, for the derivation of the receipt code."""
-        return tuple(str(value).encode() for value in asdict(self).values())
+        """Every field, for the derivation of the receipt code; of the files what was sent."""
+        return tuple(str(v).encode() for name, v in vars(self).items() if name != "files")
 
 
 @dataclass(frozen=True)
 class Content:
     """What is sealed of an opinion: the words, the leaf's nonce, the promise, the choices.
 
-    `place` names the branch it is about, where another box than the branch's own got it.
+    `place` names the branch it is about, where another box than the branch's own got it; `album`
+    opens what is enclosed.
     """
 
     text: str
@@ -109,6 +117,17 @@ class Content:
     about: str
     publish: str
     place: str = ""
+    album: str = ""
+
+    @property
+    def enclosed(self) -> Album:
+        """What opens the attachments."""
+        return Album.read(self.album)
+
+    @property
+    def commitment(self) -> bytes:
+        """C, computed anew from what was said."""
+        return crypto.commitment_over(self.nonce, self.text, self.enclosed.files_hash)
 
     def encode(self) -> bytes:
         """As bytes to be sealed."""
@@ -167,7 +186,8 @@ def receipt_of(pen: Pen, ticket: Ticket, opinion: Opinion, attempt: int = 0) -> 
         pen.secrets.instance_secret, ticket.id, attempt, ticket.place.encode(), *opinion.fields()
     )
     keys = pen.receipt_keys(code)
-    commitment = crypto.commitment(keys.nonce, opinion.text, [])
+    hashes = map(attachments.hash_of, opinion.files)
+    commitment = crypto.commitment(keys.nonce, opinion.text, hashes)
     by = calendar.first_friday_after(pen.today)
     return Receipt(code, keys, log.promise(pen.secrets.log_seed, pen.origin, commitment, by))
 
@@ -185,17 +205,9 @@ def drop(
     box_key = sealing.current_box_key(session, opinion.box_id)
     if box_key is None:
         raise Conflict(N_("这个意见箱现在没有人保管，暂时关着，没有收下任何内容。请拨打电话反映。"))
+    packed = attachments.pack(opinion.files)
     for attempt in range(16):
         receipt = (first if attempt == 0 else None) or receipt_of(pen, ticket, opinion, attempt)
-        content = Content(
-            text=opinion.text,
-            nonce=receipt.keys.nonce,
-            promise=str(receipt.promise),
-            aspect=opinion.aspect,
-            about=opinion.about,
-            publish=opinion.publish,
-            place=opinion.place,
-        )
         lying = LyingDrop(
             box_id=opinion.box_id,
             unit_id=opinion.unit_id,
@@ -205,11 +217,28 @@ def drop(
             ticket_id=ticket.id,
             lookup_id=receipt.keys.lookup_id,
             receipt_key=receipt.keys.public_key,
-            sealed=sealing.seal(content.encode(), [box_key], receipt.keys.public_key),
+            sealed=sealing.seal(
+                _content(opinion, receipt, packed).encode(), [box_key], receipt.keys.public_key
+            ),
+            attachments=str(packed.album.locator),
         )
-        if _put(session, pen, opening_key, receipt.keys.pool_id, lying):
+        place = receipt.keys.pool_id
+        if pool.put(session, pen.secrets.instance_secret, opening_key, place, lying, packed):
             return receipt
     raise RuntimeError("sixteen receipts in a row were taken")
+
+
+def _content(opinion: Opinion, receipt: Receipt, packed: Packed) -> Content:
+    return Content(
+        text=opinion.text,
+        nonce=receipt.keys.nonce,
+        promise=str(receipt.promise),
+        aspect=opinion.aspect,
+        about=opinion.about,
+        publish=opinion.publish,
+        place=opinion.place,
+        album=str(packed.album),
+    )
 
 
 def _held(session: Session, ticket: Ticket) -> OpeningKey:
@@ -224,41 +253,14 @@ def _held(session: Session, ticket: Ticket) -> OpeningKey:
     return key
 
 
-def _put(
-    session: Session,
-    pen: Pen,
-    opening_key: OpeningKey,
-    pool_id: bytes,
-    lying: LyingDrop | LyingAct,
-) -> bool:
-    """Store at this place, or find that the same form already did; False when it is taken."""
-    if (there := _read(session, pen, opening_key, pool_id)) is None:
-        try:
-            with session.begin_nested():
-                session.execute(
-                    sa.insert(LyingItem).values(
-                        pool_id=pool_id, wrapped=wrap(lying, opening_key.public_key)
-                    )
-                )
-            return True
-        except IntegrityError:  # the same form, at the same instant, in another process
-            there = _read(session, pen, opening_key, pool_id)
-    return type(there) is type(lying) and getattr(there, "ticket_id", b"") == lying.ticket_id
-
-
-def _read(session: Session, pen: Pen, key: OpeningKey, pool_id: bytes) -> Lying | None:
-    wrapped = session.scalar(sa.select(LyingItem.wrapped).where(LyingItem.pool_id == pool_id))
-    if wrapped is None:
-        return None
-    return unwrap(wrapped, sealing.opening_private_key(key, pen.secrets.instance_secret))
-
-
 # --- coming back --------------------------------------------------------------------------------
 
 
 def lying_drop(session: Session, pen: Pen, keys: ReceiptKeys) -> LyingDrop | LyingLeaf | None:
     """What lies in a box under this receipt: the drop, or the leaf that a withdrawal left."""
-    found = _read(session, pen, sealing.opening_key(session), keys.pool_id)
+    found = pool.read(
+        session, pen.secrets.instance_secret, sealing.opening_key(session), keys.pool_id
+    )
     return found if isinstance(found, LyingDrop | LyingLeaf) else None
 
 
@@ -312,7 +314,8 @@ def act(session: Session, pen: Pen, ticket: Ticket, deed: Act) -> None:
             rewraps_to=deed.rewraps_to,
             rewraps={item_id: wrap.hex() for item_id, wrap in deed.rewraps.items()},
         )
-        if _put(session, pen, opening_key, keys.act_pool_id(week, index), lying):
+        place = keys.act_pool_id(week, index)
+        if pool.put(session, pen.secrets.instance_secret, opening_key, place, lying):
             return
     raise Invalid(
         N_("这一周您已经补充了八次，箱子里放不下了。您写的还在下面，请下周再发，或拨打电话。")
@@ -329,10 +332,11 @@ def withdraw_lying(session: Session, pen: Pen, ticket: Ticket) -> bool:
     """Take a drop back out of the box: its row keeps the leaf alone. False when none lies there."""
     keys = _keys(ticket)
     opening_key = sealing.opening_key_shared(session)
-    found = _read(session, pen, opening_key, keys.pool_id)
+    found = pool.read(session, pen.secrets.instance_secret, opening_key, keys.pool_id)
     if not isinstance(found, LyingDrop):
         return isinstance(found, LyingLeaf)
-    _rewrite(session, opening_key, keys.pool_id, LyingLeaf(found.commitment))
+    pool.rewrite(session, opening_key, keys.pool_id, LyingLeaf(found.commitment))
+    attachments.blank(session, opening_key, found.locator)
     return True
 
 
@@ -352,26 +356,18 @@ def destroy_lying_acts(session: Session, pen: Pen, keys: ReceiptKeys) -> None:
     """Put dummies in the place of what a withdrawn opinion's speaker still had in the box."""
     opening_key = sealing.opening_key_shared(session)
     for place in lying_acts(session, pen, keys):
-        _rewrite(session, opening_key, place, LyingDummy())
+        pool.rewrite(session, opening_key, place, LyingDummy())
 
 
 def _move_burnt(session: Session, pen: Pen, key: OpeningKey, place: bytes) -> None:
-    found = _read(session, pen, key, place)
+    found = pool.read(session, pen.secrets.instance_secret, key, place)
     if isinstance(found, LyingDrop | LyingAct):
         found = found.burnt()
     elif not isinstance(found, LyingLeaf):
         return
-    _rewrite(session, key, place, LyingDummy())
+    pool.rewrite(session, key, place, LyingDummy())
     session.execute(
         sa.insert(LyingItem).values(
             pool_id=crypto.new_private_key(), wrapped=wrap(found, key.public_key)
         )
-    )
-
-
-def _rewrite(session: Session, key: OpeningKey, place: bytes, lying: Lying) -> None:
-    session.execute(
-        sa.update(LyingItem)
-        .where(LyingItem.pool_id == place)
-        .values(wrapped=wrap(lying, key.public_key))
     )

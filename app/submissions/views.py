@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from dataclasses import asdict, dataclass, replace
 
 import segno
@@ -10,15 +11,17 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import FileStorage
 
 from app import crypto
 from app.cases import thread
 from app.db import reading, transaction
-from app.errors import N_, Conflict, DomainError, Invalid
+from app.errors import N_, Conflict, DomainError, Invalid, TooMany
 from app.i18n import gettext, sentence
 from app.organisation import service as organisation
 from app.organisation.service import Branch
 from app.organisation.views import BranchCard, box_card
+from app.pictures import cleaning
 from app.sealing import service as sealing
 from app.submissions import service
 from app.submissions.forms import STALE_PAGE, OpinionForm
@@ -28,7 +31,7 @@ from app.submissions.self_identification import check
 from app.submissions.service import About, Aspect, Opinion, Publish, Receipt, Recipient
 from app.submissions.ticket import Ticket, new_ticket, write_ticket
 from app.text import clean, printable
-from app.web import clock, config, keep_secret, limit
+from app.web import STATUS, clock, config, keep_secret, limit
 
 blueprint = Blueprint("submissions", __name__)
 
@@ -74,20 +77,21 @@ def box(slug: str) -> ResponseReturnValue:
         opinion = _opinion(form, card, branch, ticket)
         if (decided := _decided(opinion)) is None:
             return _undecided_page(card, typed, opinion.text, form.ticket.data)
-        receipt = _drop(ticket, decided)
-    except (Conflict, Invalid) as error:
+        opinion = _with_files(decided)
+        receipt = _drop(ticket, opinion)
+    except (Conflict, Invalid, TooMany) as error:
         return _refused_form(card, typed, error, form.ticket.data)
-    return _receipt_page(card.superior_name if opinion.place else card.name, receipt)
+    holder = card.superior_name if opinion.place else card.name
+    return _receipt_page(holder, receipt, sum(map(len, opinion.files)))
 
 
 def _refused_form(
     card: BranchCard, typed: Typed, error: DomainError, ticket: str | None
 ) -> ResponseReturnValue:
     """The form with a sentence; its ticket stays good unless the boxes were opened meanwhile."""
-    if isinstance(error, Conflict):
-        return _form_page(card, typed, sentence(error)), 409
-    stale = isinstance(error, service.StaleTicketError)
-    return _form_page(card, typed, sentence(error), None if stale else ticket), 422
+    fresh = isinstance(error, Conflict | service.StaleTicketError)
+    status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
+    return _form_page(card, typed, sentence(error), None if fresh else ticket), status
 
 
 def _typed(form: OpinionForm) -> Typed:
@@ -117,8 +121,6 @@ def _opinion(form: OpinionForm, card: BranchCard, branch: Branch, ticket: Ticket
             N_("监督组的意见箱现在没有人保管，没有投进去。请改选“本支部”，或拨打电话。"),
             field="recipient",
         )
-    if any(file.filename for file in request.files.values()):
-        raise Invalid(N_("这里还不能附照片和文件，没有投进去。请把内容写成文字，您写的还在下面。"))
     if config().limits and ticket.age(clock().now()) < SECONDS_TO_READ:
         raise Invalid(N_("提交得太快了。您写的还在下面，请等三秒，再点一次投递。"))
     return Opinion(
@@ -131,6 +133,25 @@ def _opinion(form: OpinionForm, card: BranchCard, branch: Branch, ticket: Ticket
         about=About(form.about.data or ""),
         publish=Publish(form.publish.data or ""),
     )
+
+
+def _with_files(opinion: Opinion) -> Opinion:
+    """With what was chosen to go along: read from memory, developed anew, its name left behind."""
+    chosen = _chosen()
+    if not chosen:
+        return opinion
+    limit("files", 3.0 * len(chosen))
+    sent = [file.stream.read() for file in chosen]
+    return replace(
+        opinion,
+        uploads=tuple(hashlib.sha256(content).hexdigest() for content in sent),
+        files=cleaning.develop(sent),
+    )
+
+
+def _chosen() -> list[FileStorage]:
+    """The files of the form; a browser sends an empty one where none was chosen."""
+    return [file for file in request.files.getlist("files") if file.filename]
 
 
 def _decided(opinion: Opinion) -> Opinion | None:
@@ -174,6 +195,7 @@ def _form_page(
         ticket=ticket or write_ticket(fresh, config().secrets.instance_secret),
         opens_next=opens_by(key.made_on, clock().today()),
         max_length=service.MAX_OPINION,
+        files_chosen=bool(request.method == "POST" and _chosen()),
     )
 
 
@@ -189,11 +211,11 @@ def _undecided_page(card: BranchCard, typed: Typed, text: str, ticket: str | Non
         choices={name: value for name, value in asdict(typed).items() if name != "opinion"},
         pieces=check.excerpt(text),
         ticket=ticket,
-        files_chosen=any(file.filename for file in request.files.values()),
+        files_chosen=bool(_chosen()),
     )
 
 
-def _receipt_page(holder: str, receipt: Receipt) -> str:
+def _receipt_page(holder: str, receipt: Receipt, pictures: int) -> str:
     keep_secret()
     with reading() as session:
         key = sealing.opening_key(session)
@@ -206,6 +228,7 @@ def _receipt_page(holder: str, receipt: Receipt) -> str:
             "by": receipt.promise.by,
             "branch_name": holder,
             "opens_next": opens_by(key.made_on, clock().today()),
+            "pictures": pictures,
         },
         qr=_qr(promise),
         ticket=thread_ticket(key.id, receipt.keys),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from app import cli, db
-from app.cases import case_page, service, thread
+from app.cases import case_page, opening, service, thread
 from app.cases.case_page import CasePage
 from app.cases.models import Case
 from app.cases.thread import ThreadPage
 from app.clock import Clock
+from app.pictures.cleaning import Developed
 from app.submissions import service as submissions
 from app.submissions.service import About, Receipt
 from config import Config
@@ -48,6 +50,11 @@ class Scene:
             self.there = make_box(session, "shiqiao", self.clock)
             self.group = make_group(session, "diyi", self.clock)
 
+    @property
+    def secret(self) -> bytes:
+        """The instance secret, which some of the services are handed."""
+        return self.config.secrets.instance_secret
+
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction, as a view opens it."""
@@ -59,13 +66,23 @@ class Scene:
         with self.app.app_context():
             cli.run_opening(now=True)
 
+    def open_at_its_hour(self) -> None:
+        """The opening of a Tuesday: boxes in which enough lies."""
+        tuesday = self.clock.local().replace(hour=12) + dt.timedelta(days=1)
+        with self.writing() as session:
+            opening.open_boxes(session, self.config, tuesday)
+
     def opened(
-        self, text: str, about: About = About.COLLECTIVE, box: BoxInHand | None = None
+        self,
+        text: str,
+        about: About = About.COLLECTIVE,
+        box: BoxInHand | None = None,
+        files: tuple[Developed, ...] = (),
     ) -> tuple[Receipt, str]:
         """An opinion dropped and opened: its receipt and its case."""
         box = box or self.here
         with self.writing() as session:
-            said = opinion(box, text, about=about)
+            said = replace(opinion(box, text, about=about), files=files)
             ticket = drop_ticket(session, box, self.clock)
             receipt = submissions.drop(session, pen_of(self.config, self.clock), ticket, said)
         self.open_boxes()
@@ -83,6 +100,12 @@ class Scene:
         with self.writing() as session:
             ticket = thread_ticket(session, receipt, self.clock)
             thread.withdraw(session, pen_of(self.config, self.clock), ticket)
+
+    def burn(self, receipt: Receipt) -> None:
+        """The speaker burns the receipt."""
+        with self.writing() as session:
+            ticket = thread_ticket(session, receipt, self.clock)
+            thread.burn(session, pen_of(self.config, self.clock), ticket)
 
     def thread(self, receipt: Receipt) -> ThreadPage:
         """What the receipt shows."""

@@ -109,7 +109,7 @@ def test_only_what_is_settled_ends(scene: Scene, hand: Hand, state: State) -> No
     receipt, case_id = scene.opened("说了一件事。")
     with scene.writing() as session:
         scene.case(session, case_id).state = state
-        due = expiry.expire(session, shift_months(scene.clock.today(), 240), 24)
+        due = expiry.expire(session, shift_months(scene.clock.today(), 240), 24, scene.secret)
     settled = state in (*expiry.SETTLED, State.WITHDRAWN, State.REMOVED)
     assert (due, opens(scene, receipt)) == ((1, False) if settled else (0, True))
 
@@ -123,11 +123,11 @@ def test_a_merged_thread_ends_only_when_the_one_it_follows_is_settled(
     with scene.writing() as session:
         into, case = scene.case(session, one), scene.case(session, two)
         merging.merge(session, scene.here.desk(), case, into, scene.clock.today())
-        assert expiry.expire(session, far, 24) == 0
+        assert expiry.expire(session, far, 24, scene.secret) == 0
     scene.answer(one)
     with scene.writing() as session:
         record.move(session, scene.case(session, one), Move.SILENCE, scene.clock.today())
-        assert expiry.expire(session, far, 24) == 2
+        assert expiry.expire(session, far, 24, scene.secret) == 2
     assert not opens(scene, receipt)
 
 
@@ -137,7 +137,7 @@ def test_a_thread_that_a_group_still_has_to_look_at_never_ends(scene: Scene, han
     scene.open_boxes()
     far = shift_months(scene.clock.today(), 240)
     with scene.writing() as session:
-        assert expiry.expire(session, far, 24) == 0
+        assert expiry.expire(session, far, 24, scene.secret) == 0
 
 
 @pytest.mark.parametrize("ending", ["withdraw", "burn"])
@@ -155,9 +155,9 @@ def test_a_withdrawn_opinion_and_a_burnt_receipt_end_too(
             desk = scene.here.desk()
             service.decline(session, desk, case, DeclineReason.NO_FACTS, "没有事实", today)
     with scene.writing() as session:
-        assert expiry.expire(session, shift_months(today, 23), 24) == 0
-        assert expiry.expire(session, shift_months(today, 24), 24) == 1
-        assert expiry.expire(session, shift_months(today, 99), 24) == 0
+        assert expiry.expire(session, shift_months(today, 23), 24, scene.secret) == 0
+        assert expiry.expire(session, shift_months(today, 24), 24, scene.secret) == 1
+        assert expiry.expire(session, shift_months(today, 99), 24, scene.secret) == 0
     assert not opens(scene, receipt)
     assert counted(scene, SealedItem) == 0
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,14 @@ from app import cli, db
 from app.cases import opening, thread
 from app.cases.models import Case
 from app.clock import Clock
+from app.sealing.models import AttachmentPiece, LyingPiece
 from app.submissions import service as submissions
 from app.submissions.models import LyingItem
 from app.submissions.service import Receipt, StaleTicketError
 from app.transparency.models import PendingLeaf
 from config import Config
 from tests.conftest import Hand
-from tests.factories import BoxInHand, drop, drop_ticket, make_box, opinion, pen_of
+from tests.factories import BoxInHand, drop, drop_ticket, make_box, opinion, pen_of, picture
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -67,6 +69,13 @@ def counts(app: Flask) -> tuple[int, int, int]:
     return numbers[0], numbers[1], numbers[2]
 
 
+def pieces(app: Flask) -> tuple[int, int]:
+    with app.app_context(), db.reading() as session:
+        models: list[type[db.Base]] = [LyingPiece, AttachmentPiece]
+        numbers = [session.scalar(sa.select(sa.func.count()).select_from(m)) or 0 for m in models]
+    return numbers[0], numbers[1]
+
+
 def drop_like_a_person(app: Flask, config: Config, clock: Clock, box: BoxInHand, n: int) -> Receipt:
     """Load the form, send it; asked to send it again after an opening, send it again."""
     while True:
@@ -74,10 +83,11 @@ def drop_like_a_person(app: Flask, config: Config, clock: Clock, box: BoxInHand,
             with db.reading() as session:
                 ticket = drop_ticket(session, box, clock)
             try:
+                said = opinion(box, f"意见{n}")
+                if n % 3 == 0:
+                    said = replace(said, files=((picture(b"%d" % n),),))
                 with db.transaction() as session:
-                    return submissions.drop(
-                        session, pen_of(config, clock), ticket, opinion(box, f"意见{n}")
-                    )
+                    return submissions.drop(session, pen_of(config, clock), ticket, said)
             except StaleTicketError:
                 continue
 
@@ -105,10 +115,14 @@ def test_no_acknowledged_drop_misses_its_opening(
         opened.append((cli.run_opening(now=True) or opening.Opened()).drops)
         assert sum(opened) == 60
         with db.reading() as session:
-            for receipt in receipts:
+            for n, receipt in enumerate(receipts):
                 page = thread.open_thread(session, pen_of(config, clock), receipt.keys)
                 assert page is not None
                 assert page.opened_on is not None
+                assert page.attachments is not None
+                assert len(page.attachments) == (n % 3 == 0)
+                assert page.commitment == receipt.promise.commitment
+    assert pieces(app) == (0, 40)
 
 
 def test_of_two_workers_at_the_same_instant_one_opens(
@@ -155,14 +169,15 @@ def test_a_run_killed_in_the_middle_leaves_everything_and_the_next_does_it(
 ) -> None:
     with app.app_context(), db.transaction() as session:
         for n in range(12):
-            drop(session, config, clock, box, f"意见{n}")
+            enclosed = ((picture(),), (picture(size=4_000_000),)) if n % 4 == 0 else ()
+            drop(session, config, clock, box, f"意见{n}", enclosed)
     environ = {
         **os.environ,
         "DATA_DIR": str(config.data_dir),
         "DATABASE_URL": config.database_url,
     }
     killed = 0
-    for statement in (2, 5, 8, 11, 14, 17, 400):
+    for statement in (2, 6, 10, 14, 18, 24, 400):
         run = subprocess.run(
             [sys.executable, "-c", KILLED, str(statement)],
             cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False,
@@ -173,7 +188,9 @@ def test_a_run_killed_in_the_middle_leaves_everything_and_the_next_does_it(
         assert run.returncode == -signal.SIGKILL, run.stderr
         killed += 1
         assert counts(app) == (12, 0, 0)
-    assert killed >= 4
+        assert pieces(app) == (51, 0)
+    assert killed >= 5
+    assert pieces(app) == (0, 51)
     lying, cases, leaves = counts(app)
     assert (cases, leaves) == (12, 12)
     assert lying == 0

@@ -264,11 +264,11 @@ def test_a_removal_takes_two_persons_and_leaves_its_leaf(scene: Scene) -> None:
         removal.ask(session, "office-1", case_id, RemovalGround.THIRD_PERSON, today)
     assert scene.page(scene.here, case_id).content is not None  # asking alone touches nothing
     with scene.writing() as session, pytest.raises(Forbidden):
-        removal.remove(session, "office-1", case_id, today)
+        removal.remove(session, "office-1", case_id, today, scene.secret)
     with scene.writing() as session, pytest.raises(Conflict):
         removal.ask(session, "office-2", case_id, RemovalGround.UNLAWFUL, today)
     with scene.writing() as session:
-        removal.remove(session, "office-2", case_id, today)
+        removal.remove(session, "office-2", case_id, today, scene.secret)
         assert session.scalar(sa.select(sa.func.count()).select_from(SealedItem)) == 0
         leaf = leaves.removal_leaf(receipt.promise.commitment, "third_person")
         assert leaf in set(session.scalars(sa.select(PendingLeaf.leaf)))
@@ -276,7 +276,7 @@ def test_a_removal_takes_two_persons_and_leaves_its_leaf(scene: Scene) -> None:
     assert (page.state, page.ground) == (State.REMOVED, "third_person")
     assert page.moves == {"burn"}
     with scene.writing() as session, pytest.raises(NotFound):
-        removal.remove(session, "office-2", case_id, today)
+        removal.remove(session, "office-2", case_id, today, scene.secret)
 
 
 def test_what_is_withdrawn_is_not_removed_and_a_request_can_be_taken_back(scene: Scene) -> None:
@@ -288,7 +288,7 @@ def test_what_is_withdrawn_is_not_removed_and_a_request_can_be_taken_back(scene:
         removal.ask(session, "office-1", case_id, RemovalGround.UNLAWFUL, today)
     scene.withdraw(receipt)
     with scene.writing() as session, pytest.raises(IllegalMoveError):
-        removal.remove(session, "office-2", case_id, today)
+        removal.remove(session, "office-2", case_id, today, scene.secret)
     with scene.writing() as session, pytest.raises(NotFound):
         removal.ask(session, "office-1", "0" * 32, RemovalGround.UNLAWFUL, today)
     with scene.writing() as session:

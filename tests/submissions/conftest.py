@@ -14,8 +14,8 @@ from app import cli, db
 from app.clock import Clock
 from app.submissions.models import LyingItem
 from tests.factories import BoxInHand, make_box
-from tests.inspecting_client import parse
-from tests.visitor import Form, Page
+from tests.inspecting_client import find, parse
+from tests.visitor import Form, Page, multipart
 
 
 @dataclass
@@ -33,6 +33,18 @@ class Speaker:
         """Send a form as a browser does."""
         body = urlencode({**form.fields, **fields}, errors="surrogatepass")
         return self.post(form.action.removeprefix("http://localhost"), body.encode())
+
+    def send_with(self, form: Form, *files: tuple[str, bytes], **fields: str) -> Page:
+        """Send a form with files chosen."""
+        body, kind = multipart({**form.fields, **fields}, files)
+        return self.post(form.action.removeprefix("http://localhost"), body, kind)
+
+    def picture(self, page: Page, number: int = 0) -> TestResponse:
+        """Open one of the pictures that a thread page offers."""
+        form = page.form("/receipt/picture")
+        chosen = [e.get("value") or "" for e in find(page.tree, "name", "picture")]
+        fields = {**form.fields, "picture": chosen[number]}
+        return self.app.test_client().post("/receipt/picture", data=fields)
 
     def post(
         self, address: str, body: bytes, kind: str = "application/x-www-form-urlencoded"

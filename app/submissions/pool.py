@@ -1,0 +1,56 @@
+"""Rows of the shut box: put, read, rewritten, each under the opening key."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.sealing import attachments
+from app.sealing import service as sealing
+from app.sealing.attachments import Packed
+from app.sealing.models import OpeningKey
+from app.submissions.lying import Lying, LyingAct, LyingDrop, unwrap, wrap
+from app.submissions.models import LyingItem
+
+
+def put(
+    session: Session,
+    instance_secret: bytes,
+    opening_key: OpeningKey,
+    pool_id: bytes,
+    lying: LyingDrop | LyingAct,
+    enclosed: Packed | None = None,
+) -> bool:
+    """Store at this place, or find that the same form already did; False when it is taken."""
+    if (there := read(session, instance_secret, opening_key, pool_id)) is None:
+        try:
+            with session.begin_nested():
+                session.execute(
+                    sa.insert(LyingItem).values(
+                        pool_id=pool_id, wrapped=wrap(lying, opening_key.public_key)
+                    )
+                )
+                if enclosed is not None:
+                    attachments.lay(session, opening_key, enclosed)
+            return True
+        except IntegrityError:  # the same form, at the same instant, in another process
+            there = read(session, instance_secret, opening_key, pool_id)
+    return type(there) is type(lying) and getattr(there, "ticket_id", b"") == lying.ticket_id
+
+
+def read(session: Session, instance_secret: bytes, key: OpeningKey, pool_id: bytes) -> Lying | None:
+    """What lies at this place."""
+    wrapped = session.scalar(sa.select(LyingItem.wrapped).where(LyingItem.pool_id == pool_id))
+    if wrapped is None:
+        return None
+    return unwrap(wrapped, sealing.opening_private_key(key, instance_secret))
+
+
+def rewrite(session: Session, key: OpeningKey, place: bytes, lying: Lying) -> None:
+    """Let something else lie at this place, in a row of the same size."""
+    session.execute(
+        sa.update(LyingItem)
+        .where(LyingItem.pool_id == place)
+        .values(wrapped=wrap(lying, key.public_key))
+    )
