@@ -8,6 +8,9 @@ import sys
 from flask import Flask
 
 from app import cli, db, i18n, models, web
+from app.appraisals import act_views as appraisal_act_views
+from app.appraisals import desk_views as appraisal_desk_views
+from app.appraisals import views as appraisal_views
 from app.bulletins import desk_views as bulletin_desk_views
 from app.bulletins import views as bulletin_views
 from app.cases import queue_views, removal_views
@@ -54,6 +57,9 @@ _BLUEPRINTS = (
     slips_views.blueprint,
     urn_views.blueprint,
     paper_views.blueprint,
+    appraisal_views.blueprint,
+    appraisal_desk_views.blueprint,
+    appraisal_act_views.blueprint,
     notifications_views.public,
     notifications_views.desk,
     staff_views.blueprint,

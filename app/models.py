@@ -1,6 +1,7 @@
 """Every model of every room, imported once so that migrations and tests see the whole schema."""
 
 from app import wordindex
+from app.appraisals import models as appraisals
 from app.bulletins import models as bulletins
 from app.cases import models as cases
 from app.evaluations import models as evaluations
@@ -13,6 +14,7 @@ from app.submissions import models as submissions
 from app.transparency import models as transparency
 
 __all__ = [
+    "appraisals",
     "audit",
     "bulletins",
     "cases",

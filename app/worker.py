@@ -6,6 +6,7 @@ import datetime as dt
 from functools import partial
 
 from app import db
+from app.appraisals import retention
 from app.cases import opening
 from app.clock import Clock
 from app.notifications import channels, digest, letters, outbox
@@ -56,6 +57,19 @@ def rotate_keys(clock: Clock) -> int:
         with db.transaction() as session:
             rotated += succession.rotate_yearly(session, box_id, clock.now(), today)
     return rotated
+
+
+def settle_appraisals(clock: Clock) -> int:
+    """Links of members who left die, words past their time are destroyed; how many were settled."""
+    today = clock.today()
+    with db.reading() as session:
+        due = retention.due(session, today)
+    for appraisal_id in due:
+        with db.transaction() as session:
+            retention.settle(session, appraisal_id, today)
+    if due:
+        db.truncate_journal()
+    return len(due)
 
 
 def put_digests(config: Config, clock: Clock) -> None:
@@ -128,5 +142,6 @@ def run_due(config: Config, clock: Clock) -> None:
     """Everything that is due now."""
     run_due_log(config, clock, run_opening(config, clock))
     rotate_keys(clock)
+    settle_appraisals(clock)
     put_digests(config, clock)
     deliver(config, clock)

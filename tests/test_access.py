@@ -14,6 +14,7 @@ PUBLIC, DOORSTEP, ANY_STAFF = "public", "doorstep", frozenset[Role]()
 HOLDERS = frozenset({Role.KEEPER, Role.SUPERVISOR})
 OFFICE = frozenset({Role.OFFICE})
 OFFICES = frozenset({Role.OFFICE, Role.OPERATOR})
+KEEPERS = frozenset({Role.KEEPER})
 BULLETINS = frozenset({Role.KEEPER, Role.SUPERVISOR, Role.OFFICE})
 ROUNDS = frozenset({Role.KEEPER, Role.SUPERVISOR, Role.OFFICE})
 EVERY_ROLE = frozenset(Role)
@@ -143,6 +144,22 @@ TABLE: dict[tuple[str, str], object] = {
     ("GET", "/desk/rounds/<round_id>/paper"): ROUNDS,
     ("POST", "/desk/rounds/<round_id>/paper"): ROUNDS,
     ("POST", "/desk/rounds/<round_id>/paper/ballot"): ROUNDS,
+    ("GET", "/appraisal/<token>"): PUBLIC,
+    ("POST", "/appraisal/<token>"): PUBLIC,
+    ("GET", "/desk/appraisals"): BULLETINS,
+    ("POST", "/desk/appraisals"): KEEPERS,
+    ("POST", "/desk/appraisals/<occasion_id>/members"): KEEPERS,
+    ("POST", "/desk/appraisals/<any(self,feedback):purpose>/cards"): KEEPERS,
+    ("GET", "/desk/appraisals/<appraisal_id>"): KEEPERS,
+    (
+        "POST",
+        "/desk/appraisals/<appraisal_id>/<any(paper,revoke,draft,finish,return,revise,handover,"
+        "acknowledge,reply,oral,plan,leave):step>",
+    ): KEEPERS,
+    ("POST", "/desk/appraisals/<appraisal_id>/gather"): KEEPERS,
+    ("POST", "/desk/appraisals/<appraisal_id>/<any(link,deliver):step>"): KEEPERS,
+    ("POST", "/desk/appraisals/<appraisal_id>/plan/<item_id>/<any(done,again):step>"): KEEPERS,
+    ("GET", "/desk/appraisals/<appraisal_id>/<any(form,feedback,talks):name>.pdf"): KEEPERS,
     ("GET", "/desk/units"): OFFICES,
     ("GET", "/desk/units/<slug>"): OFFICES,
     ("POST", "/desk/units/<slug>/add"): OFFICES,

@@ -182,8 +182,9 @@ def _bring_member(
     if member is None:
         session.add(Member(number=row.number, name=row.name, unit_id=branch.id))
         done.members_added += 1
-    elif (member.name, member.unit_id) != (row.name, branch.id):
-        member.name, member.unit_id = row.name, branch.id
+    elif (member.name, member.unit_id, member.left_on) != (row.name, branch.id, None):
+        # Whoever stands on the roll is of the branch: also one who was struck off by mistake.
+        member.name, member.unit_id, member.left_on = row.name, branch.id, None
         done.members_changed += 1
 
 

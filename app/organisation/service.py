@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -108,6 +109,13 @@ def member_count(session: Session, unit_id: str) -> int:
     """How many members a branch's roll has."""
     query = sa.select(sa.func.count()).where(Member.unit_id == unit_id, Member.left_on.is_(None))
     return session.scalar(query) or 0
+
+
+def leave(session: Session, member: Member, today: dt.date) -> None:
+    """A member who died, moved away or gave up membership: off the roll from this day on."""
+    if member.left_on is None:
+        member.left_on = today
+        session.flush()
 
 
 def names(session: Session, unit_ids: Iterable[str]) -> dict[str, str]:

@@ -62,6 +62,15 @@ class Flow:
         self._paper.line(_LEFT, self._y, _LEFT + _WIDE, self._y)
         self._y += 3
 
+    def to_write_on(self, count: int) -> None:
+        """Empty lines for a pen, 9 mm apart."""
+        for _ in range(count):
+            self._room(9)
+            self._y += 9
+            self._paper.set_draw_color(_GREY)
+            self._paper.set_line_width(0.1)
+            self._paper.line(_LEFT, self._y, _LEFT + _WIDE, self._y)
+
     def _broken(self, text: str, size: float) -> list[str]:
         self._paper.set_font_size(size)
         lines, start = [], 0

@@ -30,6 +30,7 @@ NAVIGATION = (
     (N_("办件"), "cases.queue"),
     (N_("常用语"), "worklist.phrase_list"),
     (N_("评议"), "rounds.index"),
+    (N_("评议意见"), "appraisals.index"),
     (N_("通报"), "bulletin_desk.index"),
     (N_("单位"), "units.index"),
     (N_("依法移除"), "removals.index"),
