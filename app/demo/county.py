@@ -17,9 +17,10 @@ from app import db
 from app.cases.queue import Unlocked
 from app.clock import Clock
 from app.crypto import stretch_password
-from app.demo import results
+from app.demo import results, rounds
 from app.demo.life import Life, Spot
 from app.demo.places import SMALL, Place, people, places
+from app.evaluations.urn import Hands
 from app.organisation import importing, tree
 from app.organisation.models import Unit, UnitKind
 from app.organisation.sheets import Book, MemberRow, UnitRow
@@ -28,6 +29,7 @@ from app.staff.models import PersonalKey, Role, RoleAssignment, Staff
 from config import DEMO_ACCOUNTS, Config
 
 PHONE = "0000-5551234"
+DEMO_SLIPS = "demo-slips.txt"
 SMALL_ROLL = 60
 SMALL_LIFE = 3
 # Boxes nobody keeps: closed, with a telephone number. One of every so many, and this one.
@@ -83,6 +85,7 @@ def make_county(
         # Before the commit: a file without a county is written anew at the next start, a county
         # without its file could never be signed in to.
         _write_accounts(config, maker.accounts)
+        _write(config, DEMO_SLIPS, "\n".join([*maker.slips, ""]))
     return True
 
 
@@ -97,6 +100,7 @@ class _Maker:
         self.accounts: list[Account] = []
         self.units: dict[str, Unit] = {}
         self.spots: dict[str, list[Spot]] = {}
+        self.slips: list[str] = []
 
     def make(self, found: Sequence[Place], small: bool) -> None:
         """The tree and the roll, the accounts, the boxes, six weeks of opinions."""
@@ -113,6 +117,19 @@ class _Maker:
             self._history()
         county_id = self.units["county"].id
         results.tell(self.session, self.spots, office, county_id, self.clock.today())
+        self._rounds()
+
+    def _rounds(self) -> None:
+        """A round whose result hangs out, and one to vote in."""
+        today, village = self.clock.today(), next(iter(self.spots.values()))[0]
+        office = tuple(self._hands(key) for key in (*self.office, self.watchers[0]))
+        lead = rounds.actor_of(self.session, office[0].staff_id)
+        crew = rounds.Crew(lead, office)
+        rounds.hold_published(self.session, village.unit_id, crew, today)
+        keepers_ = tuple(self._hands(key) for key in (*self.demo_keepers, self.watchers[0]))
+        lead = rounds.actor_of(self.session, keepers_[0].staff_id)
+        crew = rounds.Crew(lead, keepers_)
+        self.slips = rounds.hold_open(self.session, self.units["demo"].id, crew, today)
 
     def _tree(self, found: list[Place], small: bool) -> None:
         rows = [_row("county", self.config.county_name, "", UnitKind.COUNTY)]
@@ -135,8 +152,8 @@ class _Maker:
     def _people(self, found: Sequence[Place]) -> None:
         self.progress("demo county: accounts and boxes")
         demo = self.units["demo"]
-        holders = [self._staff(f"demo-keeper-{n}", Role.KEEPER, [demo]) for n in (1, 2)]
-        self._box(demo, holders)
+        self.demo_keepers = [self._staff(f"demo-keeper-{n}", Role.KEEPER, [demo]) for n in (1, 2)]
+        self._box(demo, self.demo_keepers)
         branches = [(place, slug) for place in found for slug, _ in place.branches]
         kept = [
             (place, slug)
@@ -156,6 +173,7 @@ class _Maker:
         pair = [self._staff(name, Role.SUPERVISOR, groups) for name in SUPERVISORS]
         for unit in groups:
             self._box(unit, pair)
+        self.watchers = pair
         self.groups = self._unlocked(pair[0], groups)
         county = [self.units["county"]]
         self.office = [self._staff(f"demo-office{n}", Role.OFFICE, county) for n in ("", "-2")]
@@ -193,14 +211,20 @@ class _Maker:
                 spot = Spot(unit.box.id, unit.id, unit.slug, desk)
                 self.spots.setdefault(place.sort, []).append(spot)
 
-    def _unlocked(self, key: PersonalKey, kept: list[Unit]) -> Unlocked:
+    def _hands(self, key: PersonalKey) -> Hands:
+        """A person with their personal key, unlocked by the password that was just made."""
         staff = self.session.get_one(Staff, key.staff_id)
         account = next(a for a in self.accounts if a.username == staff.username)
         pepper = self.config.secrets.pepper
         master = stretch_password(account.password, pepper, staff.password_salt)
         private_key = keepers.open_private_key(master, key.sealed_private_key)
-        keys = keepers.unlock_boxes(self.session, key.id, private_key)
-        return Unlocked(staff.id, frozenset(unit.box.id for unit in kept if unit.box), keys)
+        return Hands(staff.id, key.id, private_key)
+
+    def _unlocked(self, key: PersonalKey, kept: list[Unit]) -> Unlocked:
+        hands = self._hands(key)
+        keys = keepers.unlock_boxes(self.session, key.id, hands.private_key)
+        boxes = frozenset(unit.box.id for unit in kept if unit.box)
+        return Unlocked(hands.staff_id, boxes, keys)
 
     def _history(self) -> None:
         """A branch that was merged, one that was closed, one that was renamed."""
@@ -216,11 +240,15 @@ class _Maker:
 
 
 def _write_accounts(config: Config, accounts: list[Account]) -> None:
-    path = config.data_dir / DEMO_ACCOUNTS
+    listed = [asdict(account) for account in accounts]
+    _write(config, DEMO_ACCOUNTS, json.dumps(listed, ensure_ascii=False, indent=1))
+
+
+def _write(config: Config, name: str, text: str) -> None:
     handle, aside = tempfile.mkstemp(dir=config.data_dir)  # mode 0600 from the start
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump([asdict(account) for account in accounts], file, ensure_ascii=False, indent=1)
-    os.replace(aside, path)
+        file.write(text)
+    os.replace(aside, config.data_dir / name)
 
 
 def introduction(config: Config, address: str) -> str:
@@ -234,6 +262,7 @@ def introduction(config: Config, address: str) -> str:
         f"  home       {address}/",
         f"  a box      {address}/box/demo",
         f"  the desk   {address}/desk/sign-in",
+        f"  a ballot   {address}/slip, with a slip of {DEMO_SLIPS}",
         "",
         "  demo accounts (also in demo-accounts.json; one-time codes: any TOTP app, or",
         "  .venv/bin/python -c 'import pyotp,sys; print(pyotp.TOTP(sys.argv[1]).now())' SECRET)",

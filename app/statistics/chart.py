@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 WIDE, HIGH, FOOT, ROW = 360, 150, 34, 22
 _LABEL, _END = 118, 44
+SPAN = WIDE - _LABEL - 64
 
 
 @dataclass(frozen=True)
@@ -76,15 +77,14 @@ class Span:
 
 
 def spans(rows: Sequence[tuple[str, float, float, str]]) -> tuple[Span, ...]:
-    """Rows for (name, from percent, to percent, words at the end)."""
-    room = WIDE - _LABEL - _END
+    """Rows for (name, from percent, to percent, words at the end); `SPAN` is a hundred percent."""
     return tuple(
         Span(
             place * ROW,
-            short(name),
+            short(name, 8),
             _LABEL,
-            round(low * room / 100, 1),
-            round(high * room / 100, 1),
+            round(low * SPAN / 100, 1),
+            round(high * SPAN / 100, 1),
             said,
         )
         for place, (name, low, high, said) in enumerate(rows)
