@@ -128,9 +128,18 @@ def _band(part: Figure) -> tuple[int, int]:
 def suppressed(counts: Sequence[int]) -> frozenset[int]:
     """Which of these siblings (each a number of people, their sum public) may not be told.
 
-    Those under ten; and where that is a single one, the next smallest too.
+    Those under ten. While the sum less the others would still tell them, or that hardly anybody was
+    there, the next in the order given too: were it the next smallest, a reader who knows this rule
+    would know a bound of it, and of nine, ten and ten the nine.
     """
-    hidden = {i for i, count in enumerate(counts) if count < FEWEST}
-    if len(hidden) == 1 and len(counts) > 1:
-        hidden.add(min((count, i) for i, count in enumerate(counts) if i not in hidden)[1])
+    hidden = [i for i, count in enumerate(counts) if count < FEWEST]
+    others = [i for i, count in enumerate(counts) if count >= FEWEST]
+    while hidden and others and _betrayed([counts[i] for i in hidden]):
+        hidden.append(others.pop(0))
     return frozenset(hidden)
+
+
+def _betrayed(hidden: Sequence[int]) -> bool:
+    """Whether their sum tells them: of one; of none and ten; of nine each; of a handful."""
+    nine_each = all(count == FEWEST - 1 for count in hidden)
+    return len(hidden) == 1 or sum(hidden) <= FEWEST or nine_each

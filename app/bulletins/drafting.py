@@ -51,8 +51,10 @@ def _counts(whole: Tally, today: dt.date) -> str:
 
 def _problems(session: Session, unit: Unit) -> str:
     """The newest published summaries: what the public may read already."""
-    below = sa.select(Unit.id).where((Unit.id == unit.id) | (Unit.parent_id == unit.id))
-    boxes = list(session.scalars(sa.select(Box.id).where(Box.unit_id.in_(below))))
+    boxes = None  # the county's: of everybody
+    if unit.kind is not UnitKind.COUNTY:
+        below = sa.select(Unit.id).where((Unit.id == unit.id) | (Unit.parent_id == unit.id))
+        boxes = list(session.scalars(sa.select(Box.id).where(Box.unit_id.in_(below))))
     found = answers.newest(session, MOST_ANSWERS, box_ids=boxes)
     lines = [f"- {' '.join(answer.summary.split())}" for answer in found]
     return "大家提出、已经公开答复的问题：\n\n" + "\n".join(lines) if lines else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 
-from app.bulletins.models import BulletinState
+from app.bulletins.models import BulletinState, PromiseRating
 from app.bulletins.promises import Standing
 from app.bulletins.published import ShownBulletin, ShownPromise
 from app.errors import N_
@@ -17,6 +17,12 @@ STANDINGS = {
     Standing.OVERDUE: N_("到期了，还没做好"),
     Standing.DONE: N_("说是做好了，等监督组看"),
     Standing.KEPT: N_("做好了，监督组看过"),
+}
+
+RATINGS = {
+    PromiseRating.SATISFIED: N_("满意"),
+    PromiseRating.BASICALLY: N_("基本满意"),
+    PromiseRating.DISSATISFIED: N_("不满意"),
 }
 
 
@@ -58,4 +64,6 @@ def _standing(
     said += [say(N_("%(day)s以前"), day=day(promise.due_on)), say(STANDINGS[promise.standing])]
     if promise.evidence:
         said.append(promise.evidence)
+    if promise.rating:
+        said.append(say(N_("监督组复评：")) + say(RATINGS[promise.rating]))
     return "　".join(said)

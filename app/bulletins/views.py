@@ -95,6 +95,9 @@ def _entry(shown: ShownBulletin) -> Entry:
     html = Markup()
     for part, text in shown.parts:
         html += Markup("<h2>{}</h2>{}").format(gettext(HEADINGS[part]), rich_text(text))
+    if shown.promises:
+        promised = Markup().join(Markup("<li>{}</li>").format(p.words) for p in shown.promises)
+        html += Markup("<h2>{}</h2><ul>{}</ul>").format(gettext(N_("承诺的整改")), promised)
     if shown.state is BulletinState.WITHDRAWN:
         words = gettext(N_("这份通报已经撤下。原因：%(reason)s"), reason=shown.withdrawn_because)
         html = Markup("<p>{}</p>").format(escape(words))

@@ -56,7 +56,10 @@ def _subscription(purpose: str, token: str) -> str:
 def unsubscribe_link(subscription_id: str) -> str:
     """The address that ends a subscription with one click (RFC 8058)."""
     token = _token(UNSUBSCRIBE, subscription_id, FOREVER)
-    return config().public_url + url_for("subscriptions.unsubscribe", token=token)
+    # Not in the language of whoever published, but in the site's own.
+    return config().public_url + url_for(
+        "subscriptions.unsubscribe", token=token, lang=None, view=None
+    )
 
 
 # --- for everybody --------------------------------------------------------------------------------

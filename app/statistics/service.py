@@ -8,7 +8,6 @@ nothing can be reckoned from a total less the others, nor from today's figure le
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -23,6 +22,7 @@ from app.errors import N_, NotFound
 from app.organisation.models import Box, Unit, UnitKind
 from app.sealing import service as sealing
 from app.statistics import tally
+from app.statistics.periods import Period
 from app.statistics.tally import Cases, Tally
 from app.submissions.models import SpeakerTally
 from app.suppression import Figure
@@ -91,7 +91,7 @@ class Figures:
     """Everything that a page of figures tells."""
 
     place: Place | None
-    month: str
+    period: Period | None
     today: dt.date
     whole: Tally
     months: tuple[tuple[str, Tally], ...]
@@ -102,8 +102,10 @@ class Figures:
     path: tuple[Place, ...] = field(default=())
 
 
-def figures(session: Session, today: dt.date, *, slug: str = "", month: str = "") -> Figures:
-    """The figures of a place (`slug`; empty: the county), of opinions opened in a month or ever.
+def figures(
+    session: Session, today: dt.date, *, slug: str = "", period: Period | None = None
+) -> Figures:
+    """The figures of a place (`slug`; empty: the county), of opinions opened in a period or ever.
 
     Raises NotFound.
     """
@@ -111,11 +113,9 @@ def figures(session: Session, today: dt.date, *, slug: str = "", month: str = ""
     chosen = next((place for place in places.values() if place.slug == slug), None)
     if slug and (chosen is None or chosen.kind is UnitKind.GROUP):
         raise NotFound(N_("没有找到这个单位。请从列出来的里面选。"))
-    if month and not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", month, re.ASCII):
-        raise NotFound(N_("月份要写成 2026-11 这样。请从列出来的里面选。"))
     top = chosen if chosen and chosen.kind is not UnitKind.COUNTY else None
     keys, boxes = _keys(places, top)
-    rows = _rows(session, boxes if top else None, month)
+    rows = _rows(session, boxes if top else None, period)
     below, by_month = tally.gather(rows, today, keys)
     lines = (
         Line(places[i].slug, places[i].name, below.get(i, Tally())) for i in _shown(places, top)
@@ -123,14 +123,14 @@ def figures(session: Session, today: dt.date, *, slug: str = "", month: str = ""
     whole = tally.total(by_month.values())
     return Figures(
         place=top,
-        month=month,
+        period=period,
         today=today,
         whole=whole,
         months=tuple(sorted(by_month.items()))[-MOST_MONTHS:],
         below=tuple(sorted(lines, key=lambda line: line.name)) if _has_below(top) else (),
         coverage=_coverage(session, places, boxes, rows),
-        rated=() if month else _rated(session, places, top, today),
-        spoke=() if month or top else _spoke(session, today),
+        rated=() if period else _rated(session, places, top, today),
+        spoke=() if period or top else _spoke(session, today),
         path=_path(places, top),
     )
 
@@ -195,7 +195,7 @@ def _first(move: Move) -> sa.ColumnElement[dt.date]:
     return sa.func.min(sa.case((CaseEvent.move == move, CaseEvent.moved_on)))
 
 
-def _rows(session: Session, boxes: frozenset[str] | None, month: str) -> list[Cases]:
+def _rows(session: Session, boxes: frozenset[str] | None, period: Period | None) -> list[Cases]:
     """Cases, those that are alike together; two queries."""
     halted = sa.case((CaseEvent.move.in_(tally.HALTS), CaseEvent.case_id))
     first = sa.select(
@@ -222,10 +222,8 @@ def _rows(session: Session, boxes: frozenset[str] | None, month: str) -> list[Ca
     )
     if boxes is not None:
         query = query.where(Case.box_id.in_(boxes))
-    if month:
-        start = dt.date(int(month[:4]), int(month[5:]), 1)
-        end = (start + dt.timedelta(days=31)).replace(day=1)
-        query = query.where(Case.opened_on >= start, Case.opened_on < end)
+    if period:
+        query = query.where(Case.opened_on.between(period.first, period.last))
     events: dict[str, list[tuple[Move, dt.date]]] = {}
     for case_id, move, on in session.execute(stood):
         events.setdefault(case_id, []).append((move, on))

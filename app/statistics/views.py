@@ -7,6 +7,7 @@ from flask import Blueprint, Response, render_template, request
 from app.db import reading
 from app.statistics import chart, sheet
 from app.statistics import service as statistics
+from app.statistics.periods import month_of
 from app.statistics.service import Figures
 from app.text import printable
 from app.web import clock, config, limit
@@ -15,16 +16,12 @@ blueprint = Blueprint("figures", __name__)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def _asked() -> tuple[str, str]:
-    slug, month = (printable(request.args.get(name, ""))[:64] for name in ("unit", "month"))
-    return slug, month
-
-
 def _read() -> Figures:
-    slug, month = _asked()
+    slug, month = (printable(request.args.get(name, ""))[:64] for name in ("unit", "month"))
     limit("figures", 3)
     with reading() as session:
-        return statistics.figures(session, clock().today(), slug=slug, month=month)
+        period = month_of(month) if month else None
+        return statistics.figures(session, clock().today(), slug=slug, period=period)
 
 
 @blueprint.get("/figures")
@@ -37,6 +34,7 @@ def figures() -> str:
         figures=found,
         name=_name(found),
         slug=found.place.slug if found.place else None,
+        asked_month=found.period.key if found.period else None,
         columns=chart.columns(months),
         bars=_bars(found),
         chart=chart,

@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import db, wordindex, worker
-from app.bulletins import promises, published, service
+from app.bulletins import drafting, promises, published, service
 from app.bulletins.models import Audience, Bulletin, Promise, PromiseRating
 from app.bulletins.promises import Standing
 from app.bulletins.service import Pledge, Text, Writer
@@ -22,6 +22,8 @@ from app.clock import Clock
 from app.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from app.notifications import service as notifications
 from app.notifications.models import OutboxRow
+from app.organisation import service as organisation
+from app.organisation.models import UnitKind
 from app.staff.models import Role
 from config import Config, Mail
 from tests.cases.conftest import Scene
@@ -279,6 +281,10 @@ def test_a_first_draft_knows_counts_answers_and_open_promises(scene: Scene) -> N
     assert "- 概括" in page
     assert 'value="修好村口的路灯"' in page
     assert "还没做好，接着做：修好村口的路灯" in page
+    with scene.writing() as session:
+        county = organisation.add_unit(session, slug="county", name="县", kind=UnitKind.COUNTY)
+        of_county = drafting.first_draft(session, county, scene.clock.today())
+    assert "- 概括" in of_county.problems
 
 
 def make_keeper_here(made: Scene) -> FlaskClient:

@@ -13,8 +13,10 @@ import pypdfium2
 import pytest
 from babel.messages.pofile import read_po
 
+from app.bulletins import promises, service
+from app.bulletins.models import PromiseRating
 from app.sheets import paper
-from tests.bulletins.test_bulletins import TEXT, released, withdraw
+from tests.bulletins.test_bulletins import OFFICE, TEXT, keeper_of, released, watcher, withdraw
 from tests.cases.conftest import Scene
 
 TRANSLATIONS = Path(__file__).parents[2] / "app/translations"
@@ -77,14 +79,14 @@ def embedded(content: bytes) -> set[str]:
 def test_the_sheets_own_words_are_in_its_fonts_in_every_language() -> None:
     """Whatever sentence of the catalogues comes onto a sheet."""
     sheet = paper.Paper()
-    have = sheet._characters(paper.FAMILY)
-    sheet.add_page()
-    sheet.bytes()  # closes its font
     for language in ("zh_Hant", "en"):
         path = TRANSLATIONS / language / "LC_MESSAGES/messages.po"
         with path.open("rb") as file:
             words = "".join("".join(message.string or ()) for message in read_po(file))
-        assert {c for c in words if c > " " and ord(c) not in have} == set()
+        drawn = "".join(run for _, run in sheet._runs(words.replace("\n", "")))
+        assert paper.UNKNOWN not in drawn
+    sheet.add_page()
+    sheet.bytes()  # closes its fonts
 
 
 def test_no_line_on_paper_begins_with_a_full_stop(scene: Scene) -> None:
@@ -102,3 +104,17 @@ def test_the_sheet_of_a_withdrawn_bulletin_gives_the_reason_alone(scene: Scene) 
     text = pdf_text(scene.app.test_client().get(f"/bulletins/{bulletin_id}.pdf").get_data())
     assert "数字抄错了" in text
     assert "到会三十二人" not in text
+
+
+def test_a_rating_stands_on_paper_as_on_the_page(scene: Scene) -> None:
+    bulletin_id = released(scene)
+    with scene.writing() as session:
+        found, today = service.get(session, OFFICE, bulletin_id), scene.clock.today()
+        promise = service.promises(session, bulletin_id)[0]
+        promises.done(session, keeper_of(scene), found, promise, "村口亮了", today)
+        promises.rate(session, watcher(scene), found, promise, PromiseRating.BASICALLY, None, today)
+    client = scene.app.test_client()
+    assert "监督组复评：基本满意" in client.get(f"/bulletins/{bulletin_id}").get_data(as_text=True)
+    assert "监督组复评：基本满意" in pdf_text(
+        client.get(f"/bulletins/{bulletin_id}.pdf").get_data()
+    )
