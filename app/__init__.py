@@ -13,6 +13,8 @@ from app.appraisals import desk_views as appraisal_desk_views
 from app.appraisals import views as appraisal_views
 from app.bulletins import desk_views as bulletin_desk_views
 from app.bulletins import views as bulletin_views
+from app.campaigns import setup_views
+from app.campaigns import views as campaigns_views
 from app.cases import queue_views, removal_views
 from app.cases import views as cases_views
 from app.clock import Clock, use_calendar
@@ -33,6 +35,8 @@ from app.staff import views as staff_views
 from app.statistics import views as statistics_views
 from app.submissions import receipt_views
 from app.submissions import views as submissions_views
+from app.supervision import look_back_views
+from app.supervision import views as supervision_views
 from app.transparency import views as transparency_views
 from config import Config, ConfigError
 
@@ -60,6 +64,10 @@ _BLUEPRINTS = (
     appraisal_views.blueprint,
     appraisal_desk_views.blueprint,
     appraisal_act_views.blueprint,
+    campaigns_views.blueprint,
+    setup_views.blueprint,
+    supervision_views.blueprint,
+    look_back_views.blueprint,
     notifications_views.public,
     notifications_views.desk,
     staff_views.blueprint,

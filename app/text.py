@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import unicodedata
 from typing import IO
@@ -149,3 +150,11 @@ def plain_lines(text: str) -> list[str]:
     lines = [str(Markup(part).striptags()) for part in _BREAKS.sub("\x00", html).split("\x00")]  # noqa: S704 (tags are taken out, nothing is shown as HTML)
     kept = [line for place, line in enumerate(lines) if line or (place and lines[place - 1])]
     return kept[:-1] if kept and not kept[-1] else kept
+
+
+def date_of(text: str) -> dt.date | None:
+    """A date as a form sends it, 2026-11-30; None when it is none."""
+    try:
+        return dt.date.fromisoformat(text.strip())
+    except ValueError:
+        return None

@@ -73,6 +73,31 @@ class RecourseKind(StrEnum):
     BLAMED = "blamed"
 
 
+class RecourseGround(StrEnum):
+    """What a recourse turned on, as the group saw it; the first half of appeals, the rest of
+    "I was blamed"."""
+
+    OFF_THE_POINT = "off_the_point"
+    FACTS = "facts"
+    REASON = "reason"
+    NOT_DONE = "not_done"
+    DELAY = "delay"
+    NAMED = "named"
+    TRACED = "traced"
+    PRESSED = "pressed"
+    PENALISED = "penalised"
+    OTHER = "other"
+
+
+class RecourseOutcome(StrEnum):
+    """How a recourse ended: an appeal upheld or overturned, a blaming confirmed or not found."""
+
+    UPHELD = "upheld"
+    OVERTURNED = "overturned"
+    CONFIRMED = "confirmed"
+    NOT_FOUND = "not_found"
+
+
 class RemovalGround(StrEnum):
     """The grounds on which the law lets an opinion be removed; its hash goes into the log."""
 
@@ -206,6 +231,26 @@ class Recourse(Base):
     decided_on: Mapped[dt.date | None]
 
     __table_args__ = (UNORDERED,)
+
+
+class Precedent(Base):
+    """How a recourse was decided, for the groups to decide alike: ground, outcome, and the point
+    in the group's own words (`gist`, may be empty).
+
+    Threat: a list of decisions that leads back to a speaker. It names no case, no branch and no
+    day, and a gist that repeats a speaker's words is refused.
+    """
+
+    __tablename__ = "precedent"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    kind: Mapped[RecourseKind] = mapped_column(enum_type(RecourseKind, "kind"))
+    ground: Mapped[RecourseGround] = mapped_column(enum_type(RecourseGround, "ground"))
+    outcome: Mapped[RecourseOutcome] = mapped_column(enum_type(RecourseOutcome, "outcome"))
+    gist: Mapped[str] = mapped_column(sa.String(300))
+    quarter: Mapped[str] = mapped_column(sa.String(6))
+
+    __table_args__ = (sa.Index("ix_precedent_quarter", "quarter", "id"), UNORDERED)
 
 
 class Removal(Base):

@@ -13,6 +13,7 @@ ANSWER_DAYS = 15
 REOPENED_DAYS = 10
 ASKED_DAYS = 10
 SILENCE_DAYS = 30
+RECOURSE_DAYS = 15
 
 # States that wait for the committee.
 OPEN_STATES = (State.WAITING, State.ACCEPTED, State.ANSWERING, State.REOPENED)
@@ -65,3 +66,16 @@ def overdue_since(state: State, today: dt.date, restarts: int) -> dt.date | None
     while (due := due_on(state, clock_on, restarts)) is not None and due >= today:
         clock_on -= dt.timedelta(days=1)
     return None if due is None else clock_on
+
+
+def recourse_due_on(raised_on: dt.date) -> dt.date:
+    """The last day by which the supervision group answers an appeal or "I was blamed"."""
+    return add_working_days(raised_on, RECOURSE_DAYS)
+
+
+def recourse_overdue_since(today: dt.date) -> dt.date:
+    """The newest day on which a recourse was raised that is overdue today."""
+    raised_on = today
+    while recourse_due_on(raised_on) >= today:
+        raised_on -= dt.timedelta(days=1)
+    return raised_on

@@ -17,7 +17,7 @@ from app import db
 from app.cases.queue import Unlocked
 from app.clock import Clock
 from app.crypto import stretch_password
-from app.demo import results, rounds
+from app.demo import campaign, results, rounds
 from app.demo.life import Life, Spot
 from app.demo.places import SMALL, Place, people, places
 from app.evaluations.urn import Hands
@@ -101,6 +101,7 @@ class _Maker:
         self.units: dict[str, Unit] = {}
         self.spots: dict[str, list[Spot]] = {}
         self.slips: list[str] = []
+        self.kept: dict[str, list[Unit]] = {}
 
     def make(self, found: Sequence[Place], small: bool) -> None:
         """The tree and the roll, the accounts, the boxes, six weeks of opinions."""
@@ -118,6 +119,8 @@ class _Maker:
         county_id = self.units["county"].id
         results.tell(self.session, self.spots, office, county_id, self.clock.today())
         self._rounds()
+        self.progress("demo county: a campaign that runs")
+        campaign.run(self.session, self.kept, self.clock)
 
     def _rounds(self) -> None:
         """A round whose result hangs out, and one to vote in."""
@@ -154,6 +157,7 @@ class _Maker:
         demo = self.units["demo"]
         self.demo_keepers = [self._staff(f"demo-keeper-{n}", Role.KEEPER, [demo]) for n in (1, 2)]
         self._box(demo, self.demo_keepers)
+        self.kept[self.demo_keepers[0].staff_id] = [demo]
         branches = [(place, slug) for place in found for slug, _ in place.branches]
         kept = [
             (place, slug)
@@ -206,6 +210,7 @@ class _Maker:
         for unit in units:
             self._box(unit, [key])
         desk = self._unlocked(key, units)
+        self.kept[key.staff_id] = units
         for place, unit in own:
             if unit.box is not None:
                 spot = Spot(unit.box.id, unit.id, unit.slug, desk)

@@ -33,6 +33,9 @@ class Delivery(StrEnum):
 class Channel(Base):
     """Where a unit's desk is told how much waits: an address or a robot's URL, sealed.
 
+    With `leader_id` it is a contact leader's own address: what is overdue at their branches goes
+    there, and nothing else.
+
     Threat: a robot's URL is a password. It lies under a key of the instance secret, outside the
     database, and is shown to nobody after it was given.
     """
@@ -42,6 +45,9 @@ class Channel(Base):
     id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
     unit_id: Mapped[str] = mapped_column(sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True)
     kind: Mapped[ChannelKind] = mapped_column(enum_type(ChannelKind, "kind"))
+    leader_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("leader.id", ondelete="CASCADE"), index=True
+    )
     name: Mapped[str] = mapped_column(sa.String(60))
     sealed_target: Mapped[bytes]
 

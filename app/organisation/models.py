@@ -107,3 +107,28 @@ class Member(Base):
     name: Mapped[str] = mapped_column(sa.String(60))
     unit_id: Mapped[str] = mapped_column(sa.ForeignKey("unit.id", ondelete="RESTRICT"), index=True)
     left_on: Mapped[dt.date | None]
+
+
+class Leader(Base):
+    """A leader of the county who answers for branches (联系点); needs no account."""
+
+    __tablename__ = "leader"
+
+    id: Mapped[str] = mapped_column(sa.String(32), primary_key=True, default=random_id)
+    name: Mapped[str] = mapped_column(sa.String(60))
+    post: Mapped[str] = mapped_column(sa.String(60), default="")
+
+    __table_args__ = (sa.UniqueConstraint("name", "post"),)
+
+
+class ContactPoint(Base):
+    """A branch that a leader answers for: one leader for a branch, any number for a leader."""
+
+    __tablename__ = "contact_point"
+
+    unit_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("unit.id", ondelete="RESTRICT"), primary_key=True
+    )
+    leader_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("leader.id", ondelete="CASCADE"), index=True
+    )

@@ -93,6 +93,14 @@ def unit_of(session: Session, unit_id: str) -> Branch | None:
     return _branch(found) if found else None
 
 
+def county(session: Session) -> Unit:
+    """The top of the tree. Raises NotFound."""
+    found = session.scalar(sa.select(Unit).where(Unit.kind == UnitKind.COUNTY))
+    if found is None:
+        raise NotFound(N_("还没有建县这一级。请先导入或新建单位。"))
+    return found
+
+
 def below(session: Session, unit_id: str) -> list[Branch]:
     """The units that hang below one, without closed ones."""
     query = _query().where(Unit.parent_id == unit_id, Unit.closed_on.is_(None))

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.errors import N_, Forbidden
-from app.organisation.models import Box
+from app.organisation.models import Box, Unit, UnitKind
 from app.staff.models import HOLDING_ROLES, Role
 
 RoleFor = tuple[Role, str | None]
@@ -31,6 +31,35 @@ class Actor:
     def held_units(self) -> frozenset[str]:
         """The units whose box they may hold the key of."""
         return frozenset(unit for role, unit in self.roles if unit and role in HOLDING_ROLES)
+
+
+def reach(actor: Actor) -> sa.Select[str]:
+    """The ids of the branches that somebody sees the work of: the office all, a group what it
+    watches, a keeper their own. Closed ones are left out."""
+    query = sa.select(Unit.id).where(Unit.kind == UnitKind.BRANCH, Unit.closed_on.is_(None))
+    if actor.is_office:
+        return query
+    kept = [unit for role, unit in actor.roles if role is Role.KEEPER and unit]
+    groups = [unit for role, unit in actor.roles if role is Role.SUPERVISOR and unit]
+    above, top = aliased(Unit), aliased(Unit)
+    watched_by = sa.func.coalesce(Unit.group_id, above.group_id, top.group_id)
+    return (
+        query.outerjoin(above, Unit.parent_id == above.id)
+        .outerjoin(top, above.parent_id == top.id)
+        .where(Unit.id.in_(kept) | watched_by.in_(groups))
+    )
+
+
+def watches(session: Session, actor: Actor, unit_id: str) -> bool:
+    """Whether the actor looks at this branch's work from outside: its group, or the office.
+
+    Never somebody who keeps the branch's own box.
+    """
+    if (Role.KEEPER, unit_id) in actor.roles:
+        return False
+    groups = frozenset(pair for pair in actor.roles if pair[0] is not Role.KEEPER)
+    outside = Actor(actor.staff_id, groups)
+    return bool(session.scalar(sa.select(sa.exists(reach(outside).where(Unit.id == unit_id)))))
 
 
 def may_appoint(session: Session, actor: Actor, role: Role | None, unit_id: str | None) -> bool:
