@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -25,7 +24,7 @@ from app.staff.models import (
 )
 from app.staff.rights import Actor
 from app.staff.sessions import end_all
-from app.transparency import log
+from app.transparency import leaves, log
 
 PAIR_LIFETIME = dt.timedelta(days=365)
 
@@ -109,7 +108,7 @@ def start_anew(session: Session, box_id: str, now: dt.datetime, today: dt.date) 
         raise Conflict(N_("还有人拿着这个意见箱的钥匙，请由他交给同事，用不着重来。"))
     keepers.new_box_key(session, box_id, appointed(session, box.unit_id), today)
     use = crypto.random_id()
-    log.append(session, [b"R2" + hashlib.sha256(bytes.fromhex(use) + box_id.encode()).digest()])
+    log.append(session, [leaves.start_anew_leaf(use, box_id)])
     audit.record(session, now, None, "start_anew", box_id, use)
 
 
@@ -336,9 +335,9 @@ def recover(
     for box_key_id, sealed in grants:
         keepers.grant(session, box_key_id, crypto.unseal(private_key, sealed), keeper)
     use = crypto.random_id()
-    told = bytes.fromhex(use) + key.public_key + keeper.public_key
-    told += b"".join(box_key_id.encode() for box_key_id, _ in grants)
-    log.append(session, [b"R1" + hashlib.sha256(told).digest()])
+    box_keys = [box_key_id for box_key_id, _ in grants]
+    leaf = leaves.recovery_leaf(use, key.public_key, keeper.public_key, box_keys)
+    log.append(session, [leaf])
     audit.record(session, now, actor.staff_id, "recover", staff_id, use)
     return len(grants)
 

@@ -8,15 +8,16 @@ has another kind builds it here and hands it to `log.append` in the transaction 
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
 from app import crypto
 
-DROP, DECISION, SLIPS, RECOVERY = b"S1", b"D1", b"B1", b"K1"
+DROP, DECISION, SLIPS = b"S1", b"D1", b"B1"
 UNUSED_SLIPS, VOIDED_SLIPS = b"B2", b"B3"
+RECOVERY, START_ANEW = b"R1", b"R2"
 OUTCOMES = ("answered", "declined", "removed", "upheld", "overturned")
 
 
@@ -47,12 +48,21 @@ def _slips_leaf(kind: bytes, round_id: str, count: int, root: bytes) -> bytes:
     return kind + bytes.fromhex(round_id) + count.to_bytes(4, "big") + root
 
 
-def recovery_leaf(recovery_public_key: bytes, used_on: dt.date) -> bytes:
-    """A use of a unit's recovery key: "K1" || H(public key) || day.
+def recovery_leaf(
+    use: str, recovery_public_key: bytes, keeper_public_key: bytes, box_key_ids: Iterable[str]
+) -> bytes:
+    """A use of a unit's recovery key: "R1" || H(use || that key || the keeper's || box keys).
 
-    Whoever holds that key's printed half recognises it; nobody else learns which unit it was.
+    `use` is random and stands in the record of acts: whoever reads that can check the leaf, nobody
+    else learns whose keys they were.
     """
-    return RECOVERY + hashlib.sha256(recovery_public_key).digest() + used_on.isoformat().encode()
+    told = bytes.fromhex(use) + recovery_public_key + keeper_public_key
+    return RECOVERY + hashlib.sha256(told + "".join(box_key_ids).encode()).digest()
+
+
+def start_anew_leaf(use: str, box_id: str) -> bytes:
+    """A box whose keys nobody held any more got a new pair: "R2" || H(use || box)."""
+    return START_ANEW + hashlib.sha256(bytes.fromhex(use) + box_id.encode()).digest()
 
 
 def decision_prefix(commitment: bytes) -> bytes:

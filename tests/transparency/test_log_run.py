@@ -214,16 +214,17 @@ def test_withdrawn_and_burnt_opinions_keep_their_leaves(
     assert done.exit_code == 0, done.output
 
 
-def test_leaves_of_other_kinds_say_what_they_are_and_nothing_more(hand: Hand) -> None:
+def test_leaves_of_other_kinds_say_what_they_are_and_nothing_more() -> None:
     committed, root = b"c" * 32, b"r" * 32
     removal = leaves.removal_leaf(committed, "civil-code-1034")
     assert removal.startswith(leaves.decision_prefix(committed) + b"removed")
     assert leaves.outcome_of(removal) == "removed"
     batch = leaves.slip_batch_leaf("0f" * 16, 300, root)
     assert batch == b"B1" + b"\x0f" * 16 + (300).to_bytes(4, "big") + root
-    used = leaves.recovery_leaf(b"k" * 32, hand.now.date())
-    assert b"k" * 32 not in used
+    used = leaves.recovery_leaf("0e" * 16, b"k" * 32, b"p" * 32, ["box-key"])
+    anew = leaves.start_anew_leaf("0e" * 16, "box")
+    assert (len(used), used[:2], len(anew), anew[:2]) == (34, b"R1", 34, b"R2")
     counts = leaves.Counts()
-    for leaf in (removal, batch, used, crypto.drop_leaf(committed)):
+    for leaf in (removal, batch, used, anew, crypto.drop_leaf(committed)):
         counts = counts.plus(leaf)
-    assert counts == leaves.Counts(drops=1, removed=1, other=2)
+    assert counts == leaves.Counts(drops=1, removed=1, other=3)
