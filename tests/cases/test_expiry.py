@@ -12,6 +12,7 @@ from flask import Flask
 from app import db, worker
 from app.cases import expiry, merging, record, service, thread
 from app.cases.models import Answer, Case, DeclineReason, ThreadItem
+from app.cases.queue import queue
 from app.cases.workflow import Move, State
 from app.clock import shift_months, use_calendar
 from app.sealing.models import KeyWrap, SealedItem
@@ -68,7 +69,7 @@ def verified(app: Flask) -> str:
 def test_a_thread_ends_24_months_after_the_desks_last_message_and_keeps_its_leaves(
     scene: Scene, hand: Hand
 ) -> None:
-    receipt, _ = answered(scene)
+    receipt, case_id = answered(scene)
     to(hand, scene, FRIDAY)
     before = verified(scene.app)
     to(hand, scene, DUE - dt.timedelta(days=7))
@@ -79,6 +80,11 @@ def test_a_thread_ends_24_months_after_the_desks_last_message_and_keeps_its_leav
         assert counted(scene, model) == 0
     assert (counted(scene, Case), counted(scene, Answer)) == (1, 1)
     assert verified(scene.app) == before
+    page = scene.page(scene.here, case_id)
+    assert (page.state, page.content, page.messages) == (State.CLOSED, None, ())
+    with scene.app.app_context(), db.reading() as session:
+        (row,) = queue(session, scene.here.desk(), DUE, chosen="done").rows
+        assert row.excerpt == ""
 
 
 def test_reading_moves_no_expiry(scene: Scene, hand: Hand) -> None:
