@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
+from app import db
 from app.cases.views import MOVE_NAMES
-from app.staff.models import Role
+from app.staff.models import Role, RoleAssignment
+from config import Config
+from tests.cases.test_desk import make_keeper
 
 PUBLIC, DOORSTEP, ANY_STAFF = "public", "doorstep", frozenset[Role]()
 HOLDERS = frozenset({Role.KEEPER, Role.SUPERVISOR})
@@ -206,6 +210,11 @@ def routes(app: Flask) -> dict[tuple[str, str], str]:
     }
 
 
+def address_of(rule: str) -> str:
+    """A rule with something in every place, of a thing that nobody has."""
+    return re.sub(r"<\w+>", "0" * 32, re.sub(r"<any\((\w+)[^>]*>", r"\1", rule))
+
+
 def test_every_route_stands_in_the_table_with_its_rule(app: Flask) -> None:
     found = routes(app)
     assert found.keys() == TABLE.keys()
@@ -224,11 +233,30 @@ def test_what_lies_under_desk_is_guarded_and_nothing_else_is() -> None:
 @pytest.mark.parametrize("route", [r for r, rule in TABLE.items() if isinstance(rule, frozenset)])
 def test_nobody_enters_the_desk_without_signing_in(app: Flask, route: tuple[str, str]) -> None:
     method, rule = route
-    address = re.sub(r"<any\((\w+)[^>]*>", r"\1", rule)
-    address = re.sub(r"<\w+>", "0" * 32, address)
-    answer = app.test_client().open(address, method=method)
+    answer = app.test_client().open(address_of(rule), method=method)
     if method == "GET":
         assert answer.status_code == 303
         assert answer.headers["Location"] == "/desk/sign-in"
     else:
         assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_is_refused_wherever_it_has_no_business(
+    app: Flask, config: Config, role: Role
+) -> None:
+    """Signed in, with the session's own token: every route of the desk, by its real address."""
+    keeper = make_keeper(app, config, "longtan")
+    page = keeper.client.get("/desk/account").get_data(as_text=True)
+    token = re.findall(r'name="csrf_token" value="([^"]*)"', page)[0]
+    with app.app_context(), db.transaction() as session:
+        session.execute(sa.update(RoleAssignment).values(role=role))
+    wrong = []
+    for (method, rule), roles in TABLE.items():
+        if isinstance(roles, frozenset) and roles and role not in roles:
+            data = {"csrf_token": token} if method == "POST" else None
+            answer = keeper.client.open(address_of(rule), method=method, data=data)
+            if answer.status_code != 403:
+                wrong.append((method, rule, answer.status_code))
+    assert wrong == []
+    assert keeper.client.get("/desk/account").status_code == 200  # it was the role, not the session
