@@ -79,7 +79,7 @@ TRAPS = (
     Trap("cases written one by one, as they came", "postgresql",
          (("app/cases/opening.py", *_ONE_BY_ONE),), _order),
     Trap("journal not emptied at the opening", "sqlite",
-         (("app/cli.py", "db.truncate_journal()", "pass"),), _order),
+         (("app/worker.py", "db.truncate_journal()", "pass"),), _order),
     Trap("deleted rows not overwritten", "sqlite",
          (("app/db.py", "PRAGMA secure_delete = ON", "PRAGMA secure_delete = OFF"),), _order),
     Trap("an instant in a speaker's table", "sqlite",
@@ -113,7 +113,7 @@ TRAPS = (
            '    _compress(response)\n    response.set_cookie("v", "1")\n    if'),), roads.flow),
     Trap("lookups answered at once", "sqlite",
          (("app/web.py", "LOOKUP_TIME_STEP = 0.1", "LOOKUP_TIME_STEP = 0.0"),
-          ("app/cases/thread.py", "    _open_nothing(session, keys)\n    return", "    return")),
+          ("app/cases/thread.py", "    _open_nothing(session, keys)\n", "")),
          _timing),
 )  # fmt: skip
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack import canaries, ledger, order, roads
-from tests.attack.stack import Stack
+from tests.attack import canaries, ledger, mutations, order, roads
+from tests.attack.stack import Stack, copy_tree
 from tests.attack.traces import Traces
 from tests.attack.verdicts import table
 
@@ -31,3 +31,9 @@ def test_the_deployed_stack_keeps_nothing_of_a_speaker(tmp_path: Path) -> None:
         verdicts += ledger.log(stack, 3)
     print("\n" + table(verdicts))
     assert [v.test for v in verdicts if v.held is False] == []
+
+
+@pytest.mark.parametrize("trap", mutations.TRAPS, ids=lambda trap: f"{trap.name}, {trap.database}")
+def test_every_trap_still_finds_its_place_in_the_tree(tmp_path: Path, trap: mutations.Trap) -> None:
+    """A patch that finds nothing would only be told half an hour into `make prove-anonymity`."""
+    trap.put_into(copy_tree(tmp_path / "tree"))
