@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +17,7 @@ from flask import Flask
 from app import cli, crypto, db
 from app.transparency import leaves, merkle, note, tree
 from app.transparency.models import LogHead, LogLeaf, LogNode, PendingLeaf
+from config import Config
 from tests.conftest import Hand
 from tests.factories import BoxInHand
 from tests.submissions.conftest import Speaker, open_now
@@ -134,6 +139,37 @@ def test_of_many_runs_at_once_each_leaf_is_appended_once(in_hand: LogInHand) -> 
     in_hand.run()
     assert in_hand.replay().size == 20
     assert len(set(in_hand.leaves())) == 20
+
+
+ANOTHER_PROCESS = """
+import hashlib, sys
+from app import create_app, crypto, db, worker
+from app.transparency import log
+app = create_app()
+with app.app_context():
+    for number in range(6):
+        dropped = hashlib.sha256(f"{sys.argv[1]} {number}".encode()).digest()
+        with db.transaction() as session:
+            log.append(session, [crypto.drop_leaf(dropped)])
+        worker.run_log(app.config["YANLU"], app.extensions["clock"])
+"""
+
+
+def test_of_many_processes_at_once_one_runs_at_a_time(in_hand: LogInHand, config: Config) -> None:
+    """Each with its own engine, as workers on one machine or on several are."""
+    url = config.database_url.replace("postgresql+psycopg", "postgresql")
+    environ = os.environ | {"DATA_DIR": str(config.data_dir), "DATABASE_URL": url}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", ANOTHER_PROCESS, str(number)],
+            cwd=Path(__file__).parents[2], env=environ, stderr=subprocess.PIPE, text=True,
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    for process in running:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    assert in_hand.replay().size == len(set(in_hand.leaves())) == 18
 
 
 def test_no_time_finer_than_a_day_and_no_sequence_in_the_logs_tables(app: Flask) -> None:

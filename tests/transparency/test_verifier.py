@@ -23,7 +23,7 @@ from tests.factories import BoxInHand
 from tests.submissions.conftest import Speaker, open_now
 from tests.transparency.conftest import LogInHand
 from tests.transparency.test_log_views import asked, dropped
-from tests.transparency.test_merkle import mth, tree_of
+from tests.transparency.test_merkle import mth, mutated, tree_of
 
 # RFC 8032, 7.1: public key, message, signature.
 RFC8032 = [
@@ -132,6 +132,24 @@ def test_its_tree_is_ours() -> None:
         proof = tree.spans(merkle.inclusion_spans(index, 70))
         assert verifier.verify_inclusion(hashes[index], index, 70, proof, tree.root(70))
         assert not verifier.verify_inclusion(hashes[index], index, 70, proof[1:], tree.root(70))
+
+
+def test_forged_proofs_are_refused_by_the_verifier_too() -> None:
+    dice = random.Random(70)
+    leaves = [f"{n}".encode() for n in range(70)]
+    tree = tree_of(leaves)
+    for _ in range(3000):
+        size = dice.randrange(2, 71)
+        index, root = dice.randrange(size), tree.root(size)
+        proof = tree.spans(merkle.inclusion_spans(index, size))
+        given: list[Any] = [tree.hashes[index], index, size, proof, root]
+        assert verifier.verify_inclusion(*given)
+        place = dice.randrange(4)
+        given[place] = (
+            dice.randbytes(32), (index + dice.randrange(1, size)) % size,
+            dice.choice([index, size * 2, 0]), mutated(dice, proof),
+        )[place]  # fmt: skip
+        assert not verifier.verify_inclusion(*given), (place, given)
 
 
 # --- a saved receipt ----------------------------------------------------------------------------
