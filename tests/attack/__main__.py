@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.attack import canaries, ledger, mutations, order, roads
+from tests.attack import canaries, junk, ledger, mutations, order, roads
 from tests.attack.stack import Stack
 from tests.attack.traces import Traces
 from tests.attack.verdicts import Verdict, table
@@ -33,7 +33,9 @@ def attack(stack: Stack, *, runs: int, rows: int, times: int, lookups: int) -> l
     verdicts += roads.dump(stack, [row for t in order.tables(stack) for row in t.rows[-30:]])
     verdicts += roads.attachments(stack)
     _say("the public log")
-    return verdicts + ledger.log(stack, runs)
+    verdicts += ledger.log(stack, runs)
+    _say("junk")
+    return verdicts + junk.junk(stack)
 
 
 def _say(what: str) -> None:

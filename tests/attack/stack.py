@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
 import re
 import shutil
@@ -169,7 +168,7 @@ class Client:
 class Stack:
     """One deployment in one folder."""
 
-    def __init__(self, folder: Path, database: str, *, limits: bool = False) -> None:
+    def __init__(self, folder: Path, database: str) -> None:
         self.folder = folder
         self.database = database
         self.tree = copy_tree(folder / "tree")
@@ -179,7 +178,7 @@ class Stack:
         self.port, self.http_port, self.app_port = free_port(), free_port(), free_port()
         self.url = f"sqlite:///{self.data / 'yanlu.sqlite3'}"
         self.app = "faulty:create_app()"
-        self._limits = limits
+        self._limits = False
         self._clients: list[Client] = []
         self._postgresql: Any = None
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -227,6 +226,13 @@ class Stack:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process_id, signal.SIGKILL)
             self._processes.pop(name).wait()
+
+    def limit(self) -> None:
+        """From now on with the limits of a public instance; measuring would run into them."""
+        self.kill_app()
+        self._limits = True
+        self.start_app()
+        self.wait()
 
     def stop(self) -> None:
         """Everything down."""
@@ -352,12 +358,6 @@ class Stack:
         """The instance's own secrets."""
         return Secrets.load(self.data)
 
-    def account(self, role: str) -> dict[str, str]:
-        """A demo account."""
-        accounts = json.loads((self.data / "demo-accounts.json").read_text("utf-8"))
-        found: dict[str, str] = next(a for a in accounts if a["role"] == role)
-        return found
-
     def process_ids(self, *names: str) -> list[int]:
         """These processes and their children; all of them without names."""
         wanted = [p.pid for n, p in self._processes.items() if not names or n in names]
@@ -371,10 +371,6 @@ class Stack:
         """Every folder in which something could be left behind."""
         pg = [self.folder / "pg"] if self.database == "postgresql" else []
         return [self.data, self.logs, self.temp, self.folder / "nginx", *pg]
-
-    def log_places(self) -> list[Path]:
-        """Where logs are."""
-        return [self.logs]
 
     def logged(self) -> Iterator[tuple[str, bytes]]:
         """The logs of everything, PostgreSQL's included."""
