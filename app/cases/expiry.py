@@ -60,6 +60,7 @@ def _due(last_said: dt.date) -> sa.Select[str]:
     return (
         sa.select(Case.id)
         .where(
+            Case.opened_on <= last_said,
             Case.state.in_(SETTLED)
             | (Case.state.in_(_EMPTIED) & (Case.state_on <= last_said))
             | ((Case.state == State.MERGED) & follows),
