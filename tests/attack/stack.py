@@ -188,7 +188,7 @@ class Stack:
     # --- life ---------------------------------------------------------------------------------
 
     def start(self) -> Stack:
-        """Everything up; raises when the front doesn't answer within a minute."""
+        """Everything up; raises when the front doesn't answer within five minutes."""
         if self.database == "postgresql":
             self._start_postgresql()
         self.command("demo")
@@ -208,7 +208,7 @@ class Stack:
 
     def wait(self) -> None:
         """Until the front answers for its database."""
-        for _ in range(600):
+        for _ in range(3000):
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if self.client().get("/readyz").status == 200:
                     return
@@ -217,7 +217,7 @@ class Stack:
                 logs = "".join(p.read_text("utf-8", "replace") for p in self.logs.glob("*"))
                 raise AssertionError(f"{dead} ended: {logs[-2000:]}")
             time.sleep(0.1)
-        raise AssertionError("no answer within a minute")
+        raise AssertionError("no answer within five minutes")
 
     def kill_app(self) -> None:
         """SIGKILL for web and worker, master and children alike."""
@@ -334,7 +334,7 @@ class Stack:
         """Run a command of the instance; its output."""
         done = subprocess.run(
             [sys.executable, "-m", "flask", "--app", "app", *words],
-            cwd=self.tree, env=self._environ(), capture_output=True, text=True, timeout=300,
+            cwd=self.tree, env=self._environ(), capture_output=True, text=True, timeout=1200,
             check=False,
         )  # fmt: skip
         with (self.logs / "commands.log").open("a") as log:
