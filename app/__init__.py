@@ -21,6 +21,8 @@ from app.clock import Clock, use_calendar
 from app.evaluations import desk_views as evaluation_desk_views
 from app.evaluations import paper_views, slips_views, urn_views
 from app.evaluations import views as evaluation_views
+from app.intake import sheet_views as intake_sheet_views
+from app.intake import views as intake_views
 from app.notifications import views as notifications_views
 from app.organisation import unit_views
 from app.organisation import views as organisation_views
@@ -54,6 +56,8 @@ _BLUEPRINTS = (
     transparency_views.blueprint,
     cases_views.desk,
     queue_views.blueprint,
+    intake_views.blueprint,
+    intake_sheet_views.blueprint,
     removal_views.blueprint,
     bulletin_desk_views.blueprint,
     evaluation_views.blueprint,

@@ -89,12 +89,17 @@ def parse_code(typed: str) -> str:
     """
     if len(typed) > 200:
         raise MistypedCodeError
-    # Cf: zero-width characters that come along with a pasted code.
-    kept = (c for c in unicodedata.normalize("NFKC", typed) if unicodedata.category(c) != "Cf")
-    digits = re.sub(r"[\s\-‐-―−_.·]", "", "".join(kept))
+    digits = digits_of(typed)
     if not re.fullmatch(r"[0-9]{22}", digits) or int(digits) % 97 != 1:
         raise MistypedCodeError
     return digits
+
+
+def digits_of(typed: str) -> str:
+    """What was typed without what people put between digits; full width made plain."""
+    # Cf: zero-width characters that come along with a pasted code.
+    kept = (c for c in unicodedata.normalize("NFKC", typed) if unicodedata.category(c) != "Cf")
+    return re.sub(r"[\s\-‐-―−_.·]", "", "".join(kept))
 
 
 def contains_code(text: str) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import crypto
 from app.cases import enclosed, merging, record, removal, terms
-from app.cases.models import Author, Case, ItemKind, ThreadItem
+from app.cases.models import Author, Case, Channel, ItemKind, ThreadItem
 from app.cases.workflow import Move, State, legal
 from app.clock import first_friday_after
 from app.crypto import ReceiptKeys
@@ -72,6 +72,7 @@ class ThreadPage:
     `with_group`: a supervision group holds it, not the branch. `followed` is the state of the case
     that a merged one follows. `attachments` is None when they are lost. `group_name` is
     the supervision group above the holder.
+    `seen_by_staff`: the code went through the hands of a member of staff.
     """
 
     state: State
@@ -92,6 +93,7 @@ class ThreadPage:
     standing: Standing = Standing.PENDING
     promised_by: dt.date | None = None
     attachments: tuple[Attachment, ...] | None = ()
+    seen_by_staff: bool = False
 
     @property
     def promise(self) -> str:
@@ -154,6 +156,7 @@ def _lying_page(
         ticket_keys=keys,
         commitment=content.commitment,
         attachments=enclosed.files_of(session, content, enclosed.lock_of(session, pen)),
+        seen_by_staff=lying.channel != Channel.WEB,
     )
 
 
@@ -225,6 +228,7 @@ def _case_page(
         # Computed anew from what was said: what the database says of it counts for nothing.
         commitment=content.commitment if content else case.commitment,
         attachments=enclosed.files_of(session, content),
+        seen_by_staff=case.channel is not Channel.WEB,
     )
 
 

@@ -34,6 +34,7 @@ NAVIGATION = (
     (N_("活动"), "campaign_setup.index"),
     (N_("进度"), "board.board"),
     (N_("回头看"), "look_back.index"),
+    (N_("代为录入"), "intake.index"),
     (N_("通报"), "bulletin_desk.index"),
     (N_("单位"), "units.index"),
     (N_("依法移除"), "removals.index"),

@@ -71,6 +71,8 @@ def sheets(figures: Figures, name: str) -> dict[str, Table]:
             [coverage.branches, coverage.open, coverage.spoken_to, coverage.answering],
         ],
     }
+    made["channels"] = [["channel", "received"]]
+    made["channels"] += [[channel, number] for channel, number in figures.channels]
     if figures.rated:
         made["rated"] = [["quarter", "answers", "rated", "satisfied_or_basically", "told_with"]]
         made["rated"] += [

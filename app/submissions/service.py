@@ -41,6 +41,7 @@ from config import Secrets
 MAX_OPINION = 5000
 MAX_MESSAGE = 2000
 ACTS_A_WEEK = 8
+TAKEN = N_("这个回执码已经用过了，没有存下任何内容。请对一对纸上的号码，也许这一份录过了。")
 
 
 class Aspect(StrEnum):
@@ -83,6 +84,7 @@ class Opinion:
     """What a speaker puts into a box; `text` is clean (LF, no control characters).
 
     `uploads` are the hashes of the files as they were sent, `files` what was developed from them.
+    `code` is the receipt code where it was printed before anything was written.
     """
 
     box_id: str
@@ -96,6 +98,7 @@ class Opinion:
     place: str = ""
     uploads: tuple[str, ...] = ()
     files: tuple[Developed, ...] = field(default=(), repr=False)
+    code: str = field(default="", repr=False)
 
     def fields(self) -> tuple[bytes, ...]:
         """Every field, for the derivation of the receipt code; of the files what was sent."""
@@ -182,8 +185,9 @@ class Pen:
 
 def receipt_of(pen: Pen, ticket: Ticket, opinion: Opinion, attempt: int = 0) -> Receipt:
     """The receipt that this form gives: the same form gives the same receipt."""
-    code = crypto.derive_code(
-        pen.secrets.instance_secret, ticket.id, attempt, ticket.place.encode(), *opinion.fields()
+    secret = pen.secrets.instance_secret
+    code = opinion.code or crypto.derive_code(
+        secret, ticket.id, attempt, ticket.place.encode(), *opinion.fields()
     )
     keys = pen.receipt_keys(code)
     hashes = map(attachments.hash_of, opinion.files)
@@ -206,7 +210,7 @@ def drop(
     if box_key is None:
         raise Conflict(N_("这个意见箱现在没有人保管，暂时关着，没有收下任何内容。请拨打电话反映。"))
     packed = attachments.pack(opinion.files)
-    for attempt in range(16):
+    for attempt in range(1 if opinion.code else 16):
         receipt = (first if attempt == 0 else None) or receipt_of(pen, ticket, opinion, attempt)
         lying = LyingDrop(
             box_id=opinion.box_id,
@@ -225,6 +229,8 @@ def drop(
         place = receipt.keys.pool_id
         if pool.put(session, pen.secrets.instance_secret, opening_key, place, lying, packed):
             return receipt
+    if opinion.code:
+        raise Conflict(TAKEN)
     raise RuntimeError("sixteen receipts in a row were taken")
 
 
