@@ -33,7 +33,7 @@ def pdf_text(page: Page, selector: str) -> str:
     fields = form.evaluate("form => [...new FormData(form)]")
     answer = page.context.request.post(
         urljoin(page.url, form.get_attribute("action")),
-        data=urlencode(fields),
+        data=urlencode([(name, value) for name, value in fields]),
         headers={"Content-Type": "application/x-www-form-urlencoded"},
     )
     assert answer.headers["content-type"] == "application/pdf"
