@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -155,16 +157,18 @@ def meeting_receipts(slug: str) -> ResponseReturnValue:
         )
         for number, receipt in zip(numbers, receipts, strict=True)
     ]
-    by = opens_by(made_on, clock().today())
+    words = _slip_words(desk.branch, opens_by(made_on, clock().today()))
+    return _pdf(receipt_sheet(slips, words), "receipts")
+
+
+def _slip_words(branch: Branch, by: dt.date) -> SlipWords:
     lines = (
         say(N_("凭号码看答复：%(address)s"), address=_receipt_address()),
         say(N_("最晚 %(day)s 开箱。右边的码里只有承诺，没有号码。"), day=day(by)),
         say(N_("记录的工作人员见过这个号码，您的评价会另外计数。")),
         say(N_("谁看到这张纸，就知道意见是您提的，请收好。")),
     )
-    return _pdf(
-        receipt_sheet(slips, SlipWords(say(N_("回执")), _box_name(desk.branch), lines)), "r"
-    )
+    return SlipWords(say(N_("回执")), _box_name(branch), lines)
 
 
 def _not_printed(error: DomainError) -> ResponseReturnValue:
