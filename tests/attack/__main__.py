@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.attack import canaries, junk, ledger, mutations, order, roads
+from tests.attack import canaries, files, junk, ledger, mutations, order, roads
 from tests.attack.stack import Stack
 from tests.attack.traces import Traces
 from tests.attack.verdicts import Verdict, table
@@ -31,7 +31,7 @@ def attack(stack: Stack, *, runs: int, rows: int, times: int, lookups: int) -> l
     verdicts += roads.flow(stack)
     stack.client().drop(roads.TEXT)
     verdicts += roads.dump(stack, [row for t in order.tables(stack) for row in t.rows[-30:]])
-    verdicts += roads.attachments(stack)
+    verdicts += files.attachments(stack)
     _say("the public log")
     verdicts += ledger.log(stack, runs)
     _say("junk")

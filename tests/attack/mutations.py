@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.attack import order, roads
+from tests.attack import files, order, roads
 from tests.attack.stack import Stack
 from tests.attack.traces import Traces
 from tests.attack.verdicts import Verdict
@@ -60,6 +60,7 @@ _NO_LAYER = (
      "crypto.pad(data, crypto.LYING_BYTES)"),
     (_LYING, "crypto.unpad(crypto.unseal(opening_private_key, wrapped))", "crypto.unpad(wrapped)"),
 )  # fmt: skip
+_ENCLOSED = "app/sealing/attachments.py"
 _ROWID = "sqlite_with_rowid=False"
 _BUFFERED = (
     ("deploy/nginx.conf", "proxy_request_buffering off", "proxy_request_buffering on"),
@@ -78,6 +79,14 @@ TRAPS = (
     Trap("no outer layer", "postgresql", _NO_LAYER, _order),
     Trap("cases written one by one, as they came", "postgresql",
          (("app/cases/opening.py", *_ONE_BY_ONE),), _order),
+    Trap("pieces written as they came", "postgresql",
+         ((_ENCLOSED, "_batches(sorted(out))", "_batches(out)"),), _order),
+    Trap("pieces without the outer layer", "sqlite",
+         ((_ENCLOSED, "crypto.seal_to(opening_key.public_key, piece)", "piece + bytes(48)"),
+          (_ENCLOSED, "crypto.unseal(lock.private_key, wrapped)", "wrapped[:-48]")), _order),
+    Trap("pictures saved again with what they carried", "sqlite",
+         (("app/pictures/darkroom.py", 'new.save(out, "JPEG", ',
+           'new.save(out, "JPEG", exif=image.info.get("exif", b""), '),), files.attachments),
     Trap("journal not emptied at the opening", "sqlite",
          (("app/worker.py", "db.truncate_journal()", "pass"),), _order),
     Trap("deleted rows not overwritten", "sqlite",

@@ -1,12 +1,10 @@
-"""Points 4, 5, 6 and 9: lookups by the clock, the road without script, a dump without passwords."""
+"""Points 4, 5 and 6: lookups by the clock, the road without script, a dump without passwords."""
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,9 +13,11 @@ import pyotp
 
 from app import crypto
 from app.errors import DomainError
+from tests.attack import files
 from tests.attack.canaries import MARK, Hunt
 from tests.attack.stack import BOX, HOST, Answer, Client, Stack
 from tests.attack.verdicts import Verdict, mann_whitney, pooled, zero
+from tests.pictures import hostile
 
 TEXT = f"没有密码谁也打不开的话 {MARK}"
 
@@ -62,8 +62,10 @@ def timing(stack: Stack, times: int, lookups: int) -> list[Verdict]:
     client = stack.client()
     client.drop("开过箱的一件")
     opened = client.drop("开过箱的另一件").code
+    photograph = hostile.encoded(hostile.image(), "JPEG")
+    pictures = files.enclose(client, "附了照片的一件", ("a.jpg", photograph)).code
     stack.command("open-boxes", "--now")
-    kinds = {"lying": client.drop("还在箱子里的一件").code, "opened": opened}
+    kinds = {"lying": client.drop("还在箱子里的一件").code, "opened": opened, "pictures": pictures}
     verdicts = []
     for name, code in kinds.items():
         zs = []
@@ -237,51 +239,3 @@ def _fixation(stack: Stack) -> list[Verdict]:
             not unlocked and bool(stored),
         ),
     ]  # fmt: skip
-
-
-# --- 9 ------------------------------------------------------------------------------------------
-
-
-def attachments(stack: Stack) -> list[Verdict]:
-    """Point 9, as far as the form takes files: hostile ones refused, soon and kindly."""
-    client = stack.client()
-    page = client.get(BOX)
-    if 'name="files"' not in page.body:
-        return [Verdict("9 attachments", "the form takes no files", "", None)]
-    hostile = dict(_hostile())
-    wrong, slow = [], 0.0
-    for name, content in hostile.items():
-        began = time.monotonic()
-        answer = client.send(BOX, *_multipart(page.ticket, name, content))
-        slow = max(slow, time.monotonic() - began)
-        if answer.status not in (413, 422):
-            wrong.append(f"{name}: {answer.status}")
-    verdict = Verdict("9 the slowest refusal", f"{slow:.1f} s", "10 s", slow < 10)
-    return [zero(f"9 hostile files taken (of {len(hostile)})", wrong), verdict]
-
-
-def _hostile() -> Iterator[tuple[str, bytes]]:
-    yield "a.svg", b'<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>'
-    yield "a.html", b"<!doctype html><script>1</script>"
-    yield "a.docx", b"PK\x03\x04" + b"\0" * 400
-    yield "a.zip", b"PK\x05\x06" + b"\0" * 18
-    yield "a.exe", b"MZ" + b"\0" * 400
-    yield "cut.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 60
-    yield "cut.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 60
-    yield "cut.pdf", b"%PDF-1.7\n" + b"\0" * 60
-    yield "empty.jpg", b""
-    yield "noise.webp", random.Random(1).randbytes(100_000)
-    picture = io.BytesIO()
-    from PIL import Image  # noqa: PLC0415 (there only where files are taken)
-
-    Image.new("1", (30_000, 30_000)).save(picture, "PNG")
-    yield "bomb.png", picture.getvalue()
-
-
-def _multipart(ticket: str, name: str, content: bytes) -> tuple[bytes, str]:
-    head = (
-        f'--x\r\nContent-Disposition: form-data; name="ticket"\r\n\r\n{ticket}\r\n'
-        '--x\r\nContent-Disposition: form-data; name="opinion"\r\n\r\n附一个文件\r\n'
-        f'--x\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
-    )
-    return head.encode() + content + b"\r\n--x--\r\n", "multipart/form-data; boundary=x"

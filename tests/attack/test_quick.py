@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack import canaries, junk, ledger, mutations, order, roads
+from tests.attack import canaries, files, junk, ledger, mutations, order, roads
 from tests.attack.stack import Stack, copy_tree
 from tests.attack.traces import Traces
 from tests.attack.verdicts import table
@@ -26,6 +26,7 @@ def test_the_deployed_stack_keeps_nothing_of_a_speaker(tmp_path: Path) -> None:
         verdicts += order.order(stack, 1, 30, 5.0)
         verdicts += order.schema(stack)
         verdicts += roads.flow(stack)
+        verdicts += files.attachments(stack, every=False)
         stack.client().drop(roads.TEXT)
         verdicts += roads.dump(stack, [row for t in order.tables(stack) for row in t.rows[-8:]])
         verdicts += ledger.log(stack, 3)

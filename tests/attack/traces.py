@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterable
 
 from app import crypto
-from tests.attack import canaries
+from tests.attack import canaries, files
 from tests.attack.canaries import ADDRESS, HEADERS, IDENTITY, MARK, WORDS, Hunt
 from tests.attack.stack import BOX, HOST, Client, Stack
 from tests.attack.verdicts import Verdict, zero
+from tests.pictures import hostile
 
 TEXT = f"{WORDS} {MARK}"
 _SLOW = 1_300_000
@@ -103,6 +104,8 @@ class Traces:
             client.get(path)
         self.codes.append(client.drop(TEXT).code)
         client.thread(self.codes[-1])
+        photograph = hostile.encoded(hostile.image(), "JPEG", comment=TEXT)
+        self.codes.append(files.enclose(client, TEXT, (f"{MARK}.jpg", photograph)).code)
         client.thread("1" * 22)
         client.drop(TEXT + "\x00")
         client.post("/leave")
