@@ -109,7 +109,8 @@ def make_engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # BEGIN is emitted by `_begin_sqlite`, not by the driver
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 15000")
+    # An opening that brings hundreds of photographs through holds the lock for a while: drops wait.
+    cursor.execute("PRAGMA busy_timeout = 60000")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged drop survives a power cut
     cursor.execute("PRAGMA secure_delete = ON")  # deleted text is overwritten, not just unlinked

@@ -19,9 +19,10 @@ SECONDS = 9.5  # with what starting and ending a process costs, ten
 DARKROOM = Path(__file__).with_name("darkroom.py")
 # No setting of this instance reaches the process that opens strangers' files.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
-# At most so many at once in this process, each with up to 512 MB; the others wait their turn.
+# At most so many forms at once in this process, each with up to 512 MB; the others wait their turn.
+# Waiting and five slow files together end before the proxy's patience does (75 seconds).
 _TURNS = threading.BoundedSemaphore(2)
-_PATIENCE = 30.0
+_PATIENCE = 20.0
 _HEAD = struct.Struct(">III")
 
 # Office files (ZIP, OLE, RTF), archives, pages and drawings in markup, scripts and plain text.
@@ -79,16 +80,20 @@ def develop(files: Sequence[bytes]) -> tuple[Developed, ...]:
             N_("附的文件加起来超过了 10 MB，没有投进去。请少选一两个，或者分几次投。"),
             field="files",
         )
-    return tuple(_developed(content, number) for number, content in enumerate(files, 1))
+    for number, content in enumerate(files, 1):
+        if not content:
+            raise _refusal("empty", number)
+        if not _PICTURES.match(content) and _DOCUMENTS.match(content):
+            raise _refusal("document", number)
+    if not _TURNS.acquire(timeout=_PATIENCE):
+        raise TooMany(N_("这会儿送照片的人多，没有排上，什么都没有投进去。请过几分钟再投一次。"))
+    try:
+        return tuple(_developed(content, number) for number, content in enumerate(files, 1))
+    finally:
+        _TURNS.release()
 
 
 def _developed(content: bytes, number: int) -> Developed:
-    if not content:
-        raise _refusal("empty", number)
-    if not _PICTURES.match(content) and _DOCUMENTS.match(content):
-        raise _refusal("document", number)
-    if not _TURNS.acquire(timeout=_PATIENCE):
-        raise TooMany(N_("这会儿送照片的人多，没有排上，什么都没有投进去。请过几分钟再投一次。"))
     try:
         made = subprocess.run(  # noqa: S603 (our own program; the file comes by a pipe)
             [sys.executable, "-I", "-B", str(DARKROOM)],
@@ -101,8 +106,6 @@ def _developed(content: bytes, number: int) -> Developed:
         )
     except subprocess.TimeoutExpired:
         raise _refusal("slow", number) from None
-    finally:
-        _TURNS.release()
     if made.returncode:
         raise _refusal(_reason(made.returncode, made.stderr), number)
     return _pictures(made.stdout)

@@ -30,9 +30,9 @@ MOST_BYTES = 2 * 1024 * 1024
 STEP = 4096  # lengths tell nothing finer to those who watch the line
 # How many pixels, how good a JPEG: small writing outlives a low quality better than fewer pixels.
 PIXELS = (
-    6_000_000, 4_000_000, 2_500_000, 1_600_000, 1_100_000, 800_000, 600_000, 300_000, 100_000,
+    5_000_000, 3_500_000, 2_500_000, 1_600_000, 1_100_000, 800_000, 600_000, 300_000, 100_000,
 )  # fmt: skip
-QUALITIES = (84, 66, 48, 36)
+QUALITIES = (82, 66, 48, 36)
 # A rung with more pixels than this for each byte has never held a page of words.
 PIXELS_PER_BYTE = 11
 DOTS_PER_POINT = 200 / 72

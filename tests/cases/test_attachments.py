@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 
+from app import cli, db
 from app.cases import enclosed, expiry, merging, record, referral, removal
 from app.cases.models import Case, RemovalGround
 from app.cases.workflow import Move
-from app.clock import shift_months
+from app.clock import Clock, shift_months
 from app.errors import Forbidden, NotFound
 from app.organisation import service as organisation
 from app.sealing.models import AttachmentPiece, LyingPiece
 from app.submissions.service import Receipt
+from config import Config
 from tests.cases.conftest import Scene
-from tests.factories import BoxInHand, drop, picture
+from tests.cases.test_desk import make_keeper
+from tests.factories import BoxInHand, case_of, drop, picture
 
 ONE, TWO = picture(b"one"), picture(b"two", 700_000)
 
@@ -155,3 +161,45 @@ def test_no_row_of_a_case_tells_whether_it_has_pictures(scene: Scene) -> None:
                 for value in row:
                     raw = bytes(value).hex() if isinstance(value, bytes | memoryview) else value
                     assert not any(one in str(raw) for one in ids), table
+
+
+def test_at_the_desk_a_picture_is_served_in_its_keepers_session_alone(
+    app: Flask, config: Config
+) -> None:
+    keeper, other = make_keeper(app, config, "longtan"), make_keeper(app, config, "shiqiao")
+    clock: Clock = app.extensions["clock"]
+    with app.app_context():
+        with db.transaction() as session:
+            receipt = drop(session, config, clock, keeper.box, "见照片", ((ONE,), (TWO,)))
+        cli.run_opening(now=True)
+        with db.reading() as session:
+            case_id = case_of(session, receipt).id
+    page = keeper.client.get(f"/desk/cases/{case_id}").get_data(as_text=True)
+    addresses = re.findall(r'<img src="([^"]+)"', page)
+    assert len(addresses) == 2
+    assert all(
+        re.fullmatch(rf"/desk/cases/{case_id}/pictures/[0-9a-f]{{32}}", a) for a in addresses
+    )
+    answer = keeper.client.get(addresses[0])
+    assert (answer.status_code, answer.data, answer.mimetype) == (200, ONE.jpeg, "image/jpeg")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "picture.jpg" in answer.headers["Content-Disposition"]
+    assert other.client.get(addresses[0]).status_code == 403
+    assert app.test_client().get(addresses[0]).headers["Location"] == "/desk/sign-in"
+    keeper.client.post("/desk/sign-out", data={"csrf_token": hidden(page, "csrf_token")})
+    assert keeper.client.get(addresses[0]).status_code == 303
+
+
+def hidden(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+def test_the_longest_opinion_has_room_for_its_pictures(scene: Scene) -> None:
+    words = "🙂" * 5000
+    receipt, case_id = scene.opened(words, files=((ONE,), (TWO,)) * 2 + ((ONE,),))
+    assert scene.thread(receipt).messages[0].text == words
+    assert look(scene, scene.here, case_id, 3) == TWO.jpeg
