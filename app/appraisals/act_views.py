@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 
 import segno
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, get_template_attribute, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from app.appraisals import feedback, links, plan, record, retention, self_appraisal, sheet, written
 from app.appraisals.committee_page import CommitteePage, Search, committee_page
 from app.appraisals.desk_views import note, pdf, unlocked
-from app.appraisals.feedback import Feedback
+from app.appraisals.feedback import Feedback, ShownResult
 from app.appraisals.links import Issued
 from app.appraisals.models import Appraisal, Channel, Purpose
 from app.appraisals.sheet import Whose
@@ -268,7 +268,9 @@ def plan_item(appraisal_id: str, item_id: str, step: str) -> ResponseReturnValue
                 evidence = _field("evidence", plan.MAX_EVIDENCE)
                 plan.done(session, item, owner, evidence, clock().today())
             else:
-                plan.ask_again(session, item, _day("due"), clock().today(), kept=_kept())
+                round_id = printable(request.form.get("round", ""))[:32] or None
+                due, today = _day("due"), clock().today()
+                plan.ask_again(session, item, due, today, kept=_kept(), round_id=round_id)
             note(session, f"plan_{step}", owner.id, item_id)
     except (Invalid, Conflict, StaleDataError) as error:
         return _refused(appraisal_id, error)
@@ -311,4 +313,10 @@ def _sheet(name: str, page: CommitteePage, whose: Whose, now: dict[str, object])
         given = Feedback.from_content(now, clock().today())
     if given is None:
         raise NotFound(N_("还没有写好评议意见，没有可以印的。"))
-    return sheet.feedback_sheet(whose, given, gettext, day)
+    return sheet.feedback_sheet(whose, given, gettext, day, _told)
+
+
+def _told(result: ShownResult) -> str:
+    """What may be told of ballots, in the words of the page's own macro."""
+    macro = get_template_attribute("components/appraisals.html", "result_words")
+    return str(macro(result)).strip()

@@ -89,6 +89,10 @@ class CommitteePage(Head):
         pairs = zip(self.questions, self.answers, strict=True)
         return [(question, answer) for question, answer in pairs if answer.strip()]
 
+    def rounds_since(self, item: ShownItem) -> list[MemberResult]:
+        """Confirmed rounds on this member after an item was called done."""
+        return plan.later(self.results, item.done_on)
+
 
 def committee_page(
     session: Session,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -18,10 +19,47 @@ from app.appraisals.record import Words
 from app.appraisals.workflow import Move, legal, next_state
 from app.cases.queue import Unlocked
 from app.errors import N_, Conflict, Invalid
+from app.evaluations import results
+from app.evaluations.results import MemberResult
+from app.suppression import Figure
 from config import Secrets
 
 MAX_REPLY, MAX_GIST, MAX_WHO = 3000, 3000, 60
 MOST_REPLIES = 5
+# The newest rounds that asked about the member; older ones were told with earlier appraisals.
+MOST_RESULTS = 3
+
+
+@dataclass(frozen=True)
+class ShownResult:
+    """What a member may be told of the ballots on them: as anybody else, a figure or a verdict.
+
+    `n` ballots came back; `figure.band` or `figure.shares` as `app.suppression` lets them stand.
+    """
+
+    title: str
+    grades: tuple[str, ...]
+    figure: Figure
+    verdict: str
+
+    @classmethod
+    def of(cls, result: MemberResult) -> ShownResult:
+        """From what the round came to; the exact counts stay with the committee."""
+        return cls(result.title, tuple(result.grades), result.figure, result.verdict)
+
+    def encode(self) -> dict[str, object]:
+        """As it is sealed into what is delivered: what was told once never changes."""
+        return asdict(self)
+
+    @classmethod
+    def decode(cls, content: Mapping[str, Any]) -> ShownResult:
+        """From `encode`."""
+        told = content["figure"]
+        band, shares = told["band"], told["shares"]
+        figure = Figure(
+            told["n"], tuple(band) if band else None, tuple(shares) if shares else None, told["per"]
+        )
+        return cls(content["title"], tuple(content["grades"]), figure, content["verdict"])
 
 
 @dataclass(frozen=True)
@@ -33,6 +71,7 @@ class Feedback:
     direction: str
     opinions: tuple[str, ...]
     plan: tuple[tuple[str, str, dt.date], ...]
+    results: tuple[ShownResult, ...]
     delivered_on: dt.date
     acknowledged_on: dt.date | None
 
@@ -51,11 +90,14 @@ class Feedback:
         """From what `content_now` gives."""
         opinions, items = content["opinions"], content["plan"]
         rows = items if isinstance(items, list) else []
+        shown = content["results"]
+        told = shown if isinstance(shown, list) else []
         return cls(
             achievements=str(content["achievements"]),
             problems=str(content["problems"]),
             direction=str(content["direction"]),
             opinions=tuple(map(str, opinions)) if isinstance(opinions, list) else (),
+            results=tuple(ShownResult.decode(one) for one in told),
             plan=tuple((str(a), str(b), dt.date.fromisoformat(c)) for a, b, c in rows),
             delivered_on=delivered_on,
             acknowledged_on=acknowledged_on,
@@ -117,6 +159,9 @@ def content_now(
     return {
         **text.parts,
         "opinions": [one.words for one in text.cited],
+        "results": [
+            ShownResult.of(one).encode() for one in results.of_member(session, appraisal.member_id)
+        ][:MOST_RESULTS],
         "plan": [(i.words, i.owner, i.due_on.isoformat()) for i in (*before, *here)],
     }
 

@@ -159,7 +159,8 @@ class PlanItem(Base):
     """What one member is to put right: days in clear, what and by whom sealed (`item_id`).
 
     `done_on` with a sealed `evidence_id` says that it was done; asked again on a later occasion it
-    is `kept`, or open once more with a new day (`reopenings`).
+    is `kept`, or open once more with a new day (`reopenings`). `asked_again_round_id`: the later
+    round of ballots on this member that the look relies on.
     """
 
     __tablename__ = "appraisal_plan_item"
@@ -178,6 +179,9 @@ class PlanItem(Base):
         sa.ForeignKey("sealed_item.id", ondelete="CASCADE"), unique=True
     )
     asked_again_on: Mapped[dt.date | None]
+    asked_again_round_id: Mapped[str | None] = mapped_column(
+        sa.ForeignKey("round.id", ondelete="SET NULL"), index=True
+    )
     kept: Mapped[bool | None]
     reopenings: Mapped[int] = mapped_column(default=0)
 

@@ -16,6 +16,8 @@ from app.cases import terms
 from app.cases.queue import Unlocked
 from app.clock import add_working_days, working_days_between
 from app.errors import N_, Conflict, Invalid, NotFound
+from app.evaluations import results
+from app.evaluations.results import MemberResult
 from app.sealing import service as sealing
 
 MAX_WORDS, MAX_OWNER, MAX_EVIDENCE = 200, 60, 1000
@@ -45,6 +47,7 @@ class ShownItem:
     done_on: dt.date | None
     evidence: str
     asked_again_on: dt.date | None
+    asked_again_round_id: str | None
     reopenings: int
     occasion: str
 
@@ -118,21 +121,38 @@ def done(
         )
     item.evidence_id = record.seal(session, appraisal, {"words": evidence.strip()})
     item.done_on, item.kept, item.asked_again_on = today, None, None
+    item.asked_again_round_id = None
     session.flush()
 
 
+def later(found: Sequence[MemberResult], done_on: dt.date | None) -> list[MemberResult]:
+    """Of the rounds on a member those that were confirmed after an item was called done."""
+    return [one for one in found if done_on is not None and one.confirmed_on >= done_on]
+
+
 def ask_again(
-    session: Session, item: PlanItem, due_on: dt.date | None, today: dt.date, *, kept: bool
+    session: Session,
+    item: PlanItem,
+    due_on: dt.date | None,
+    today: dt.date,
+    *,
+    kept: bool,
+    round_id: str | None = None,
 ) -> None:
     """What a later look finds: it was kept, or it is open once more with a new day.
 
-    Raises Conflict, Invalid (field `due`).
+    `round_id`: the later round that it relies on, one of `later`. Raises Conflict, Invalid
+    (fields `due`, `round`).
     """
     if item.done_on is None or item.kept:
         raise Conflict(N_("这一条现在不等着回头看。什么都没有改变，请刷新后再看。"))
     if not kept and (due_on is None or due_on <= today):
         raise Invalid(N_("没有做到，就要重新整改：请定一个今天以后的日子。"), field="due")
-    item.asked_again_on, item.kept = today, kept
+    member_id = session.get_one(Appraisal, item.appraisal_id).member_id
+    since = later(results.of_member(session, member_id), item.done_on) if round_id else []
+    if round_id and round_id not in {one.round_id for one in since}:
+        raise Invalid(N_("这一轮评议不是在做好以后问的，不能作依据。"), field="round")
+    item.asked_again_on, item.kept, item.asked_again_round_id = today, kept, round_id
     if not kept and due_on is not None:
         gone, item.evidence_id, item.done_on = item.evidence_id, None, None
         item.due_on, item.reopenings = due_on, item.reopenings + 1
@@ -193,6 +213,7 @@ def _shown(item: PlanItem, name: str, raws: Mapping[str, bytes], today: dt.date)
         done_on=item.done_on,
         evidence=str(evidence.get("words", "")),
         asked_again_on=item.asked_again_on,
+        asked_again_round_id=item.asked_again_round_id,
         reopenings=item.reopenings,
         occasion=name,
     )

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.appraisals.feedback import Feedback
+from app.appraisals.feedback import Feedback, ShownResult
 from app.appraisals.links import Issued
 from app.appraisals.models import Purpose
 from app.errors import N_
@@ -53,8 +53,13 @@ def empty_form(whose: Whose, questions: Sequence[str], say: Say) -> bytes:
     return flow.bytes()
 
 
-def feedback_sheet(whose: Whose, given: Feedback, say: Say, day: Day) -> bytes:
-    """What a member is given to read, with a place to sign for it and one to answer."""
+def feedback_sheet(
+    whose: Whose, given: Feedback, say: Say, day: Day, told: Callable[[ShownResult], str]
+) -> bytes:
+    """What a member is given to read, with a place to sign for it and one to answer.
+
+    `told` says what may be told of ballots, as the page says it.
+    """
     flow = _head(say(N_("支部给您的评议意见")), whose)
     for part, heading in HEADINGS.items():
         flow.heading(say(heading))
@@ -64,6 +69,12 @@ def feedback_sheet(whose: Whose, given: Feedback, say: Say, day: Day) -> bytes:
         flow.heading(say(N_("大家的意见（支部转述）")))
         for opinion in given.opinions:
             flow.line(f"· {opinion}", 11.5)
+    if given.results:
+        flow.heading(say(N_("评议的票")))
+        for one in given.results:
+            flow.line(f"{one.title}：{told(one)}", 11.5)
+            if one.verdict:
+                flow.line(one.verdict, 10, grey=True)
     if given.plan:
         flow.heading(say(N_("请您做的整改")))
         for number, (words, owner, due) in enumerate(given.plan, start=1):

@@ -17,7 +17,7 @@ from app import db
 from app.cases.queue import Unlocked
 from app.clock import Clock
 from app.crypto import stretch_password
-from app.demo import campaign, results, rounds
+from app.demo import appraised, campaign, results, rounds
 from app.demo.life import Life, Spot
 from app.demo.places import SMALL, Place, people, places
 from app.evaluations.urn import Hands
@@ -121,6 +121,9 @@ class _Maker:
         self._rounds()
         self.progress("demo county: a campaign that runs")
         campaign.run(self.session, self.kept, self.clock)
+        demo = self._unlocked(self.demo_keepers[0], [self.units["demo"]])
+        (box_id,) = demo.box_ids
+        appraised.appraise(self.session, demo, box_id, self.clock, self.config.secrets)
 
     def _rounds(self) -> None:
         """A round whose result hangs out, and one to vote in."""

@@ -52,23 +52,6 @@ def _card(paper: Paper, card: Card, x: float, y: float) -> None:
     paper.text_at(x + 5, y + 11, 15, card.name, width=_WIDE - 10)
     for number, line in enumerate(card.lines):
         paper.text_at(x + 5, y + 22 + number * 6, 9, line, width=_WIDE - _QR - 14)
-    draw_code(paper, card.address, x + _WIDE - _QR - 5, y + _HIGH - _QR - 8, _QR)
-
-
-def draw_code(paper: Paper, address: str, x: float, y: float, side: float) -> None:
-    """A QR code with its quiet zone left free around `side` millimetres."""
-    code = segno.make(address, error="l", micro=False)
-    rows = tuple(code.matrix)
-    module = side / len(rows)
-    paper.set_fill_color(0)
-    for number, row in enumerate(rows):
-        start = 0
-        while start < len(row):
-            end = start
-            while end < len(row) and row[end]:
-                end += 1
-            if end > start:
-                wide = (end - start) * module
-                # A hair higher than its row, so that no white line shows between two rows.
-                paper.rect(x + start * module, y + number * module, wide, module * 1.03, style="F")
-            start = max(end, start + 1)
+    code = segno.make(card.address, error="l", micro=False)
+    dots = [list(row) for row in code.matrix]
+    paper.dots(x + _WIDE - _QR - 5, y + _HIGH - _QR - 8, _QR, dots)

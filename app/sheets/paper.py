@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -78,6 +78,20 @@ class Paper(FPDF):
         if not isinstance(font, TTFFont):
             raise TypeError(family)
         return font.cmap
+
+    def dots(self, x: float, y: float, side: float, rows: Sequence[Sequence[int]]) -> None:
+        """A QR code of these rows, `side` millimetres wide; its quiet zone is the caller's."""
+        size = side / len(rows)
+        self.set_fill_color(0)
+        for row, line in enumerate(rows):
+            start = None
+            for column, dark in enumerate([*line, 0]):
+                if dark and start is None:
+                    start = column
+                elif not dark and start is not None:
+                    wide = (column - start) * size
+                    self.rect(x + start * size, y + row * size, wide, size, style="F")
+                    start = None
 
     def file_id(self) -> None:
         """No identifier: the usual one is a hash of the time."""

@@ -59,7 +59,7 @@ def _blank_page(paper: Paper, words: Words) -> None:
     paper.set_text_color(_INK)
     dots = [list(row) for row in segno.make(words.address, error="m").matrix]
     for x, y in _corners():
-        _qr(paper, x + _WIDE - _PAD - _QR, y + 5, dots)
+        paper.dots(x + _WIDE - _PAD - _QR, y + 5, _QR, dots)
         room = _WIDE - 2 * _PAD - _QR - 3
         for line, size, text in (
             (10.0, 12, words.title),
@@ -80,17 +80,3 @@ def _cutting_marks(paper: Paper) -> None:
             x, y = column * _WIDE, row * _HIGH
             paper.line(x - _MARK, y, x + _MARK, y)
             paper.line(x, y - _MARK, x, y + _MARK)
-
-
-def _qr(paper: Paper, x: float, y: float, dots: Sequence[Sequence[int]]) -> None:
-    size = _QR / len(dots)
-    paper.set_fill_color(0)
-    for row, line in enumerate(dots):
-        start = None
-        for column, dark in enumerate([*line, 0]):
-            if dark and start is None:
-                start = column
-            elif not dark and start is not None:
-                wide = (column - start) * size
-                paper.rect(x + start * size, y + row * size, wide, size, style="F")
-                start = None
