@@ -216,6 +216,14 @@ def _last_given(session: Session, appraisal: Appraisal) -> AppraisalText:
     return (by_link or given)[-1]
 
 
+def said_already(session: Session, opened: OpenLink, words: str, today: dt.date) -> bool:
+    """Whether this is what the member said last, today: a form that was sent twice."""
+    said = own_replies(session, opened)
+    if not said:
+        return False
+    return said[-1].content.get("words") == words.strip() and said[-1].written_on == today
+
+
 def reply(
     session: Session,
     appraisal: Appraisal,
@@ -226,7 +234,8 @@ def reply(
 ) -> None:
     """The member's answer, sealed to the committee; their own link goes on showing it.
 
-    Raises Conflict, Invalid (field `reply`).
+    Whether it is a form that was sent twice is for `said_already` to ask. Raises Conflict, Invalid
+    (field `reply`).
     """
     next_state(appraisal.state, Move.REPLY)
     if not words.strip():

@@ -142,10 +142,15 @@ def may_issue_to_many(
     return appraisal.state is State.FINISHED
 
 
-def look(session: Session, token: str, secrets: Secrets, now: dt.datetime) -> OpenLink:
-    """What a link opens. Raises NotFound for an altered one, Conflict for one that is over."""
+def look(
+    session: Session, token: str, secrets: Secrets, now: dt.datetime, *, to_act: bool = False
+) -> OpenLink:
+    """What a link opens. Raises NotFound for an altered one, Conflict for one that is over.
+
+    `to_act` holds the link until commit: of two acts at once (a double click) one sees the other.
+    """
     purpose, secret = _read(token, secrets)
-    link = session.get(MemberLink, _link_id(secret))
+    link = session.get(MemberLink, _link_id(secret), with_for_update=to_act)
     # The row's purpose is asked as well as the signature's: one mistake must not open two doors.
     if link is None or link.purpose is not purpose or link.expires_at <= now:
         raise _over()

@@ -68,10 +68,19 @@ def save(session: Session, opened: OpenLink, answers: Sequence[str], today: dt.d
 
 
 def hand_in(session: Session, opened: OpenLink, answers: Sequence[str], today: dt.date) -> None:
-    """Give the self-appraisal to the committee. Raises Conflict, Invalid (field `answer-1`)."""
+    """Give the self-appraisal to the committee; the same words once more change nothing.
+
+    Raises Conflict, Invalid (field `answer-1`).
+    """
+    if _handed_in_by(session, opened) and _same(own_words(session, opened), answers):
+        return
     require_may_write(session, opened)
     _require_some(answers)
     _hand_in(session, opened.appraisal, answers, today, Channel.LINK, opened.link)
+
+
+def _same(words: Words | None, answers: Sequence[str]) -> bool:
+    return words is not None and words.content.get("answers") == list(answers)
 
 
 def copy_from_paper(

@@ -48,8 +48,8 @@ def address_of(token: str) -> str:
     return site_url(url_for("member_links.link", token=token, lang=None, view=None))
 
 
-def _look(session: Session, token: str) -> OpenLink:
-    return links.look(session, token, config().secrets, clock().now())
+def _look(session: Session, token: str, *, to_act: bool = False) -> OpenLink:
+    return links.look(session, token, config().secrets, clock().now(), to_act=to_act)
 
 
 @blueprint.route("/appraisal/<token>", methods=["GET", "POST"])
@@ -64,7 +64,7 @@ def link(token: str) -> ResponseReturnValue:
         form = PublicForm()
         ticket = form.check()
         with transaction() if step in _STEPS else reading() as session:
-            opened = _look(session, token)
+            opened = _look(session, token, to_act=step in _STEPS)
             if ticket is None or ticket.place != opened.link.id:
                 raise Invalid(STALE_PAGE)
             _act(session, opened, step, told)
@@ -156,7 +156,9 @@ def _reply(session: Session, opened: OpenLink, told: Told) -> None:
     posted = request.form.get("reply", "")
     told.answers = [printable(posted)]
     words = clean(posted, field="reply", at_most=feedback.MAX_REPLY)
-    feedback.reply(session, opened.appraisal, words, clock().today(), Channel.LINK, opened.link)
+    today = clock().today()
+    if not feedback.said_already(session, opened, words, today):
+        feedback.reply(session, opened.appraisal, words, today, Channel.LINK, opened.link)
     told.answers = None
     told.notice = gettext(N_("您的话交给支部了，只有支部委员会的保管人看得到。"))
 

@@ -45,6 +45,20 @@ def test_a_draft_comes_back_to_its_link_and_a_handed_in_one_is_read_only(branch:
     assert "换了一套" not in text_of(phone.post("open"))
 
 
+def test_a_double_click_hands_in_once_and_answers_once(branch: Branch) -> None:
+    phone = hand(branch, branch.ask())
+    pages = [phone.post("hand-in", **{"answer-1": WORDS}) for _ in range(2)]
+    assert [page.status_code for page in pages] == [200, 200]
+    assert branch.kinds() == ["self"]
+    branch.write()
+    given = hand(branch, branch.deliver())
+    for _ in range(2):
+        assert given.post("reply", reply="有一处不对 ").status_code == 200
+    assert branch.kinds().count("reply") == 1
+    assert given.post("reply", reply="还有一处").status_code == 200
+    assert branch.kinds().count("reply") == 2
+
+
 def test_what_is_refused_comes_back_as_it_was_typed(branch: Branch) -> None:
     phone = hand(branch, branch.ask())
     for typed in ("长" * 1201, "坏\x00字"):

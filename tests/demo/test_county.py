@@ -61,7 +61,7 @@ def test_a_small_county_has_the_demo_box_and_its_accounts(app: Flask, config: Co
     with app.app_context():
         assert demo.make_county(config, clock, small=True, progress=said.append)
         assert not demo.make_county(config, clock)
-    assert len(said) == 3
+    assert len(said) == 4
     accounts = json.loads((config.data_dir / "demo-accounts.json").read_text("utf-8"))
     assert {a["role"] for a in accounts} == {"keeper", "supervisor", "office", "operator"}
     assert [a["unit"] for a in accounts if a["role"] == "keeper"].count("demo") == 2
