@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.cli import with_appcontext
 
-from app import county_cli, db, log_cli, rounds_cli
+from app import backup_cli, county_cli, db, log_cli, rounds_cli
 from app import worker as jobs
 from app.cases import opening
 from app.demo import county as demo
@@ -224,6 +224,7 @@ def init_app(app: Flask) -> None:
     """Add the commands to `flask --app app`."""
     for command in (init, check, make_demo, serve, worker, open_boxes):
         app.cli.add_command(command)
+    backup_cli.init_app(app)
     county_cli.init_app(app)
     log_cli.init_app(app)
     rounds_cli.init_app(app)

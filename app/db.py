@@ -221,7 +221,12 @@ def _migrate(step: Callable[[AlembicConfig, str], None], revision: str) -> None:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7250117)")
         step(alembic_config(connection), revision)
-        if connection.dialect.name == "sqlite":
-            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-            if broken is not None:
-                raise RuntimeError(f"the migration would leave {broken[0]} pointing nowhere")
+        require_whole(connection)
+
+
+def require_whole(connection: Connection) -> None:
+    """SQLite checks no foreign key while a table is made anew: it is asked at the end."""
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if broken is not None:
+            raise RuntimeError(f"the migration would leave {broken[0]} pointing nowhere")

@@ -91,6 +91,17 @@ def _take_pending(session: Session) -> list[tuple[bytes, bytes]]:
     return [pair for pair in pending if pair[0] not in known]
 
 
+def rename(session: Session, seed: bytes, origin: str) -> None:
+    """Sign every head anew under another name: what went on under the old one is another log.
+
+    Cosignatures go: nobody but the county signed under this name.
+    """
+    session.execute(sa.delete(LogCosignature))
+    for head in session.scalars(sa.select(LogHead)):
+        head.note = note.sign(Checkpoint(origin, head.size, head.root), seed)
+    session.flush()
+
+
 # --- heads --------------------------------------------------------------------------------------
 
 
