@@ -19,9 +19,14 @@ class Period:
     last: dt.date
 
 
+def is_month(text: str) -> bool:
+    """Whether an address names a month so."""
+    return bool(re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", text, re.ASCII))
+
+
 def month_of(text: str) -> Period:
     """A month as an address names it (2026-11). Raises NotFound."""
-    if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", text, re.ASCII):
+    if not is_month(text):
         raise NotFound(N_("月份要写成 2026-11 这样。请从列出来的里面选。"))
     first = dt.date(int(text[:4]), int(text[5:]), 1)
     following = (first + dt.timedelta(days=31)).replace(day=1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template, request
 
+from app.campaigns import service as campaigns
+from app.campaigns.models import Campaign
 from app.db import reading
 from app.statistics import chart, sheet
 from app.statistics import service as statistics
-from app.statistics.periods import month_of
+from app.statistics.periods import Period, is_month, month_of
 from app.statistics.service import Figures
 from app.text import printable
 from app.web import clock, config, limit
@@ -16,29 +18,46 @@ blueprint = Blueprint("figures", __name__)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def _read() -> Figures:
-    slug, month = (printable(request.args.get(name, ""))[:64] for name in ("unit", "month"))
+def _read() -> tuple[Figures, list[Period]]:
+    """The figures asked for, and the campaigns that one could ask for."""
+    names = ("unit", "month", "campaign")
+    slug, month, campaign = (printable(request.args.get(name, ""))[:64] for name in names)
     limit("figures", 3)
     with reading() as session:
         period = month_of(month) if month else None
-        return statistics.figures(session, clock().today(), slug=slug, period=period)
+        if campaign:
+            period = _span(campaigns.started(session, campaign))
+        spans = [_span(found) for found in campaigns.all_of(session, drafts=False)]
+        return statistics.figures(session, clock().today(), slug=slug, period=period), spans
+
+
+def _span(campaign: Campaign) -> Period:
+    return Period(campaign.id, campaign.name, campaign.starts_on, campaign.ends_on)
 
 
 @blueprint.get("/figures")
 def figures() -> str:
     """The figures of the county, of a unit or of a branch, drawn and as tables."""
-    found = _read()
+    found, spans = _read()
     months = [(month, tally.received, tally.answered) for month, tally in found.months]
     return render_template(
         "statistics/figures.html",
         figures=found,
         name=_name(found),
         slug=found.place.slug if found.place else None,
-        asked_month=found.period.key if found.period else None,
+        asked=_asked(found),
+        campaigns=spans,
         columns=chart.columns(months),
         bars=_bars(found),
         chart=chart,
     )
+
+
+def _asked(found: Figures) -> dict[str, str]:
+    """The period in an address, to be kept in the page's links."""
+    if found.period is None:
+        return {}
+    return {"month" if is_month(found.period.key) else "campaign": found.period.key}
 
 
 def _name(found: Figures) -> str:
@@ -58,7 +77,7 @@ def _bars(found: Figures) -> tuple[chart.Bar, ...]:
 
 
 def _tables() -> dict[str, sheet.Table]:
-    found = _read()
+    found, _ = _read()
     return sheet.sheets(found, _name(found))
 
 

@@ -16,6 +16,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import event
 
 from app import db, suppression, worker
+from app.campaigns.models import Campaign, CampaignState
 from app.cases import service as cases
 from app.cases.models import CaseEvent, DeclineReason
 from app.cases.workflow import Move, State
@@ -293,3 +294,33 @@ def test_the_page_draws_and_says_the_same_numbers(county: Scene) -> None:
         "/figures?unit=office&month=2026-09",
     ):
         assert county.app.test_client().get(address).status_code == 200
+
+
+# --- a campaign -----------------------------------------------------------------------------------
+
+
+def test_a_campaign_has_what_was_opened_in_its_days_on_every_surface(county: Scene) -> None:
+    with county.writing() as session:
+        made = [
+            Campaign(name=name, starts_on=first, ends_on=last, state=state)
+            for name, first, last, state in (
+                ("专题教育", dt.date(2026, 9, 1), dt.date(2026, 9, 21), CampaignState.RUNNING),
+                ("回头看", dt.date(2026, 9, 22), dt.date(2026, 12, 31), CampaignState.CLOSED),
+                ("还在拟", dt.date(2026, 9, 1), dt.date(2026, 9, 30), CampaignState.DRAFT),
+            )
+        ]
+        session.add_all(made)
+        session.flush()
+        during, after, unborn = (campaign.id for campaign in made)
+    client = county.app.test_client()
+    page = client.get(f"/figures?campaign={during}").get_data(as_text=True)
+    assert 'data-figure="received">15<' in page
+    assert f"/figures?unit=office&amp;campaign={during}" in page
+    assert "还在拟" not in page
+    later = client.get(f"/figures?campaign={after}").get_data(as_text=True)
+    assert 'data-figure="received"' not in later
+    file = client.get(f"/figures.csv?campaign={during}&unit=office").get_data()
+    rows = list(csv.reader(io.StringIO(file.decode("utf-8-sig"))))
+    assert rows[2][1] == "15"
+    for bad in (unborn, "nothing"):
+        assert client.get(f"/figures?campaign={bad}").status_code == 404
