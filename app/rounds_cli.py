@@ -12,7 +12,7 @@ from flask import Flask
 
 from app import crypto
 from app.evaluations import slips
-from app.evaluations.slips import ListError
+from app.evaluations.slips import ListError, Order
 from app.sheets.slips import A_PAGE, Words, slip_sheets
 
 A_FILE = 250 * A_PAGE
@@ -26,8 +26,8 @@ ONCE = "只能用一次。没拆开的票签可以随便调换。"
 @click.option("--address", required=True, help="The page for slips, e.g. https://…/slip")
 @click.option("--title", default="评议票签", show_default=True, help="What stands on each slip.")
 @click.option("--group", default="", help="Whose slips these are; stands on each of them.")
-@click.option("--spares/--no-spares", default=True, help="A tenth more than --count.")
-@click.option("--workers", default=os.cpu_count() or 1, show_default=True)
+@click.option("--spares/--no-spares", default=True, help="A tenth more, on sheets of their own.")
+@click.option("--workers", default=os.cpu_count() or 1, show_default="processors")
 @click.option(
     "--out", default="slips", show_default=True, type=click.Path(file_okay=False, path_type=Path)
 )
@@ -41,10 +41,10 @@ def make_slips(
     workers: int,
     out: Path,
 ) -> None:
-    """Make slips: slips-001.pdf, … to be printed, slips.txt for the server.
+    """Make slips: slips-001.pdf, … to be printed, slips.txt for the server; spares likewise.
 
     ORDER is what the round's page at the desk shows. No database is read or written. The PDFs hold
-    the numbers: print them, then destroy them. slips.txt holds hashes alone.
+    the numbers: print them, then destroy them. The lists hold hashes alone.
     """
     try:
         read = slips.read_order(order)
@@ -55,21 +55,27 @@ def make_slips(
         click.echo(f"{out} isn't empty: name another folder with --out", err=True)
         sys.exit(2)
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    words = Words(title, group, HOW, ONCE, address)
     codes = slips.new_codes(slips.with_spares(count) if spares else count)
-    hashes = slips.hash_codes(codes, read.salt, workers, _Progress("hashing", len(codes)))
-    _print(out, codes, Words(title, group, HOW, ONCE, address))
-    _keep(out / "slips.txt", slips.write_list(read.round_id, hashes).encode("ascii"))
-    click.echo(f"{len(codes)} slips in {out}, root {slips.root_of(hashes).hex()}")
+    _make(out, "slips", read, codes[:count], words, workers)
+    if spares:
+        _make(out, "spares", read, codes[count:], words, workers)
 
 
-def _print(out: Path, codes: Sequence[str], words: Words) -> None:
-    """The sheets, three thousand slips to a file: in the order of chance in which codes come."""
-    progress = _Progress("printing", len(codes))
+def _make(
+    out: Path, name: str, order: Order, codes: Sequence[str], words: Words, workers: int
+) -> None:
+    """The list and the sheets of one batch, three thousand slips to a file, in no order."""
+    hashed = _Progress(f"hashing {name}", len(codes))
+    hashes = slips.hash_codes(codes, order.salt, workers, hashed)
+    printed = _Progress(f"printing {name}", len(codes))
     for number, start in enumerate(range(0, len(codes), A_FILE), start=1):
         part = codes[start : start + A_FILE]
         sheets = slip_sheets([crypto.display_code(code) for code in part], words)
-        _keep(out / f"slips-{number:03d}.pdf", sheets)
-        progress(len(part))
+        _keep(out / f"{name}-{number:03d}.pdf", sheets)
+        printed(len(part))
+    _keep(out / f"{name}.txt", slips.write_list(order.round_id, hashes).encode("ascii"))
+    click.echo(f"{name}: {len(codes)}, root {slips.root_of(hashes).hex()}")
 
 
 class _Progress:

@@ -145,6 +145,8 @@ TABLE: dict[tuple[str, str], object] = {
         "POST",
         "/desk/rounds/<round_id>/<any(save,freeze,open,discard,void,publish):step>",
     ): ROUNDS,
+    ("GET", "/desk/rounds/<round_id>/comments"): ROUNDS,
+    ("GET", "/desk/rounds/<round_id>/ballot.pdf"): ROUNDS,
     ("POST", "/desk/rounds/<round_id>/slips"): ROUNDS,
     ("POST", "/desk/rounds/<round_id>/print"): ROUNDS,
     ("POST", "/desk/rounds/<round_id>/leftover"): ROUNDS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -23,7 +23,7 @@ from app.staff.rights import Actor
 from app.suppression import Figure
 from app.transparency import leaves, log
 
-MOST_COMMENTS = 300
+COMMENTS_A_PAGE = 50
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class DeskBatch:
 
 @dataclass(frozen=True)
 class DeskSubject:
-    """A subject; once confirmed with its figure, counts from ten ballots on, and comments."""
+    """A subject; once confirmed with its figure, and from ten ballots on with counts."""
 
     id: str
     name: str
@@ -48,7 +48,6 @@ class DeskSubject:
     verdict: str
     figure: Figure | None = None
     counts: tuple[int, ...] | None = None
-    comments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ class DeskRound:
     subjects: tuple[DeskSubject, ...]
     counted_by: str
     own_count: bool
+    reads_comments: bool
 
     @property
     def issued(self) -> int:
@@ -79,8 +79,8 @@ class DeskRound:
         return sum(one.used for one in self.drawn)
 
 
-def page(session: Session, actor: Actor, held: Round, keys: Mapping[str, bytes]) -> DeskRound:
-    """A round as this person sees it; `keys` are the box keys of their session."""
+def page(session: Session, actor: Actor, held: Round, box_ids: frozenset[str]) -> DeskRound:
+    """A round as this person sees it; `box_ids` are the boxes that they keep."""
     drawn = batches.turnout(session, held.id)
     subjects = service.subjects_of(session, held.id)
     counter = session.get(Staff, held.counted_by) if held.counted_by else None
@@ -94,9 +94,10 @@ def page(session: Session, actor: Actor, held: Round, keys: Mapping[str, bytes])
         scrutineers=tuple(one.username for one in service.scrutineers_of(session, held.id)),
         drawn=tuple(drawn),
         batches=_batches(session, held, drawn),
-        subjects=_subjects(session, held, subjects, keys),
+        subjects=_subjects(session, held, subjects),
         counted_by=counter.username if counter else "",
         own_count=held.counted_by == actor.staff_id,
+        reads_comments=held.state in SETTLED and held.comments_box_id in box_ids,
     )
 
 
@@ -114,7 +115,7 @@ def _batches(session: Session, held: Round, drawn: Sequence[Turnout]) -> tuple[D
 
 
 def _subjects(
-    session: Session, held: Round, subjects: Sequence[Subject], keys: Mapping[str, bytes]
+    session: Session, held: Round, subjects: Sequence[Subject]
 ) -> tuple[DeskSubject, ...]:
     if held.state not in SETTLED:
         return tuple(DeskSubject(s.id, s.name, s.kind, s.verdict) for s in subjects)
@@ -122,7 +123,6 @@ def _subjects(
     columns: dict[str, list[tuple[int, ...]]] = defaultdict(list)
     for tally in session.scalars(sa.select(Tally).where(Tally.subject_id.in_(ids))):
         columns[tally.subject_id].append(tally.counts)
-    comments = _comments(session, ids, keys)
     return tuple(
         DeskSubject(
             s.id,
@@ -131,27 +131,41 @@ def _subjects(
             s.verdict,
             results.told(columns[s.id]).whole,
             results.for_committee(columns[s.id]),
-            tuple(comments[s.id]),
         )
         for s in subjects
     )
 
 
-def _comments(
-    session: Session, subject_ids: Sequence[str], keys: Mapping[str, bytes]
-) -> dict[str, list[str]]:
-    """The comments that these keys open, in the order of random ids."""
-    query = (
-        sa.select(Comment)
-        .where(Comment.subject_id.in_(subject_ids), Comment.box_key_id.in_(list(keys)))
+@dataclass(frozen=True)
+class ReadComment:
+    """A comment as the committee reads it."""
+
+    id: str
+    subject: str
+    text: str = field(repr=False)
+
+
+def comments(
+    session: Session, held: Round, keys: Mapping[str, bytes], after: str, most: int
+) -> list[ReadComment]:
+    """The comments of a settled round that these box keys open, in the order of random ids."""
+    if held.state not in SETTLED:
+        return []
+    rows = session.execute(
+        sa.select(Comment, Subject.name)
+        .join(Subject, Subject.id == Comment.subject_id)
+        .where(Subject.round_id == held.id, Comment.box_key_id.in_(list(keys)), Comment.id > after)
         .order_by(Comment.id)
-        .limit(MOST_COMMENTS)
+        .limit(most)
     )
-    opened: dict[str, list[str]] = defaultdict(list)
-    for one in session.scalars(query):
-        raw = crypto.unseal(keys[one.box_key_id], one.sealed)
-        opened[one.subject_id].append(voting.unpack_comment(raw)[1])
-    return opened
+    return [
+        ReadComment(
+            one.id,
+            name,
+            voting.unpack_comment(crypto.unseal(keys[one.box_key_id], one.sealed))[1],
+        )
+        for one, name in rows
+    ]
 
 
 def filled(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from app.db import reading, transaction
 from app.errors import N_, Conflict, DomainError, Forbidden, Invalid
-from app.evaluations import batches, desk_page, reach, service
+from app.evaluations import batches, desk_page, reach, service, voting
 from app.evaluations.counting import Scale
 from app.evaluations.models import Round, SubjectKind
 from app.evaluations.rounds import State, moves
 from app.evaluations.service import Asked, Plan
-from app.i18n import gettext, sentence
+from app.evaluations.sheet import ballot_sheet
+from app.i18n import day, gettext, sentence
 from app.organisation.models import Unit
 from app.staff import audit, guard
 from app.staff.models import Role
@@ -91,11 +92,11 @@ def _field(name: str, at_most: int) -> str:
 
 
 def _typed(session: Session, unit: Unit) -> Plan:
-    scale, day = request.form.get("scale", ""), request.form.get("closes_on", "").strip()
+    scale, ends = request.form.get("scale", ""), request.form.get("closes_on", "").strip()
     if scale not in list(Scale):
         raise Invalid(N_("还没有选评哪一种等次，没有存下。您填的都还在。"), field="scale")
     try:
-        closes_on = dt.date.fromisoformat(day)
+        closes_on = dt.date.fromisoformat(ends)
     except ValueError:
         raise Invalid(N_("还没有写哪天截止，没有存下。您填的都还在。"), field="closes_on") from None
     lines = clean(request.form.get("groups", ""), field="groups", at_most=1000).splitlines()
@@ -181,13 +182,44 @@ def show(round_id: str, alert: str = "") -> str:
             return _form(session, unit, action=action, alert=alert, held=held)
         return render_template(
             "evaluations/desk_round.html",
-            page=desk_page.page(session, guard.actor(), held, guard.current().keys),
+            page=desk_page.page(session, guard.actor(), held, guard.current().box_ids),
             moves=moves(held.state),
             alert=alert,
             done=request.args.get("done", ""),
             most_at_desk=batches.MOST_AT_DESK,
             slip_address=site_url(url_for("evaluations.slip")),
         )
+
+
+@blueprint.get("/<round_id>/comments")
+@guard.desk(*WHO)
+def comments(round_id: str) -> str:
+    """What voters wrote, for the committee, once the count is confirmed."""
+    with reading() as session:
+        held = reach.get(session, guard.actor(), round_id)
+        after = printable(request.args.get("after", ""))
+        most = desk_page.COMMENTS_A_PAGE
+        found = desk_page.comments(session, held, guard.current().keys, after, most + 1)
+        title = held.title
+    more = len(found) > most
+    next_url = url_for(".comments", round_id=round_id, after=found[most - 1].id) if more else None
+    return render_template(
+        "evaluations/comments.html",
+        round_id=round_id,
+        title=title,
+        comments=found[:most],
+        next_url=next_url,
+    )
+
+
+@blueprint.get("/<round_id>/ballot.pdf")
+@guard.desk(*WHO)
+def ballot_pdf(round_id: str) -> Response:
+    """The ballot on paper, for those who can't use a phone."""
+    with reading() as session:
+        reach.get(session, guard.actor(), round_id)
+        paper = voting.paper(session, round_id)
+    return Response(ballot_sheet(paper, gettext, day), mimetype="application/pdf")
 
 
 def refused(round_id: str, error: DomainError) -> ResponseReturnValue:

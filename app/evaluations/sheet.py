@@ -10,6 +10,7 @@ from app.evaluations.counting import Grade
 from app.evaluations.models import VoidReason
 from app.evaluations.published import ShownRound, ShownSubject
 from app.evaluations.rounds import State
+from app.evaluations.voting import Paper
 from app.sheets.flow import Flow
 from app.suppression import Figure
 
@@ -96,6 +97,25 @@ def _subject(
             flow.line(f"{say(N_('、')).join(groups)}　{said(figure)}", 10, grey=True)
     if subject.verdict:
         flow.line(say(N_("委员会的话：%(words)s"), words=subject.verdict), 11.5)
+
+
+def ballot_sheet(paper: Paper, say: Say, day: Callable[[dt.date | None], str]) -> bytes:
+    """A ballot to be filled in with a pen: the same questions, no number, no date of printing."""
+    flow = Flow()
+    flow.line(paper.unit_name, 10, centred=True, grey=True)
+    flow.line(paper.title, 18, centred=True)
+    flow.line(say(N_("每一项在一个方框里打勾；不勾算弃权。填好对折，连票签一起交。")), 11)
+    if paper.most_excellent is not None:
+        most = paper.most_excellent
+        flow.line(say(N_("“优秀”一张票最多选 %(most)d 个。"), most=most), 11)
+    flow.rule()
+    boxes = "　　".join(f"□ {say(GRADE_WORDS[grade])}" for grade in paper.grades)
+    for number, subject in enumerate(paper.subjects, start=1):
+        flow.line(f"{number}. {subject.name}", 12.5)
+        flow.line(boxes, 13)
+    flow.rule()
+    flow.line(say(N_("%(day)s夜里十二点截止。"), day=day(paper.closes_on)), 9, grey=True)
+    return flow.bytes()
 
 
 def shares(figure: Figure, grades: tuple[Grade, ...], say: Say) -> list[str]:

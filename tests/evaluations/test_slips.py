@@ -45,16 +45,20 @@ def test_the_command_makes_sheets_and_a_list_that_belong_together(
     out = tmp_path / "drawn"
     code, told = make(assembly, out, "--count", "30", "--group", "党员")
     assert code == 0, told
-    assert "hashing 33/33" in told
-    assert "printing 33/33" in told
-    pages = numbers((out / "slips-001.pdf").read_bytes())
-    assert [len(page) for page in pages] == [A_PAGE, A_PAGE, 33 - 2 * A_PAGE]
-    codes = [crypto.parse_code(number) for page in pages for number in page]
-    read = slips.read_list((out / "slips.txt").read_bytes())
-    assert read.round_id == ORDER.round_id
-    assert sorted(crypto.slip_hash(number, ORDER.salt) for number in codes) == list(read.hashes)
-    assert read.root.hex() in told
-    assert not any(number in (out / "slips.txt").read_text() for number in codes)
+    assert "hashing slips 30/30" in told
+    assert "printing slips 30/30" in told
+    seen: set[str] = set()
+    for name, count, page_sizes in (("slips", 30, [A_PAGE, A_PAGE, 6]), ("spares", 3, [3])):
+        pages = numbers((out / f"{name}-001.pdf").read_bytes())
+        assert [len(page) for page in pages] == page_sizes
+        codes = [crypto.parse_code(number) for page in pages for number in page]
+        read = slips.read_list((out / f"{name}.txt").read_bytes())
+        assert read.round_id == ORDER.round_id
+        assert sorted(crypto.slip_hash(c, ORDER.salt) for c in codes) == list(read.hashes)
+        assert f"{name}: {count}, root {read.root.hex()}" in told
+        assert not any(number in (out / f"{name}.txt").read_text() for number in codes)
+        seen.update(codes)
+    assert len(seen) == 33
     assert all(path.stat().st_mode & 0o077 == 0 for path in (out, *out.iterdir()))
     assert make(assembly, out, "--count", "1")[0] == 2  # never over what is there
 

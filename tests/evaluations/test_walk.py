@@ -129,6 +129,7 @@ def test_every_page_of_a_round_is_there_in_english(assembly: Assembly) -> None:
     wang.step(page, "/open")
     wang.get(f"{page}?lang=en")
     wang.get(f"{page}/paper?lang=en")
+    assert wang.client.get(f"{page}/ballot.pdf").mimetype == "application/pdf"
     ballot(assembly, codes[0], "?lang=en&view=large")
     client = assembly.app.test_client()
     client.get("/slip?lang=en")
@@ -245,11 +246,14 @@ def test_a_comment_with_a_code_is_refused_kindly_and_others_reach_the_committee_
     wang, li, zhao = (sit_down(assembly, person) for person in ("wang", "li", "zhao"))
     page = f"/desk/rounds/{round_id}"
     wang.step(page, "/close")
-    assert "办事" not in wang.get(page)
+    assert "办事" not in wang.get(f"{page}/comments")
     li.step(page, "/count")
     zhao.step(page, "/confirm")
-    assert "少开会\n&lt;b&gt;多&lt;/b&gt;办事" in wang.get(page)
-    assert "办事" not in zhao.get(page)  # no keeper of the branch's box
+    assert "/comments" in wang.get(page)
+    assert "/comments" not in zhao.get(page)  # no keeper of the branch's box
+    read = find(parse(wang.get(f"{page}/comments?lang=en")), "data-comment")
+    assert sorted(map(text_of, read)) == ["好", "少开会\n<b>多</b>办事"]
+    assert not find(parse(zhao.get(f"{page}/comments")), "data-comment")
 
 
 def only_round(made: Assembly) -> str:
