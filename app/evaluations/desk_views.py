@@ -13,6 +13,7 @@ from app.errors import N_, Conflict, DomainError, Forbidden, Invalid
 from app.evaluations import batches, desk_page, reach, service, voting
 from app.evaluations.counting import Scale
 from app.evaluations.models import Round, SubjectKind
+from app.evaluations.reach import Place
 from app.evaluations.rounds import State, moves
 from app.evaluations.service import Asked, Plan
 from app.evaluations.sheet import ballot_sheet
@@ -26,7 +27,7 @@ from app.web import STATUS, clock, site_url
 blueprint = Blueprint("rounds", __name__, url_prefix="/desk/rounds")
 
 WHO = (Role.KEEPER, Role.SUPERVISOR, Role.OFFICE)
-MOST = 100
+A_PAGE = 40
 USUAL_DAYS = 7
 
 
@@ -34,10 +35,14 @@ USUAL_DAYS = 7
 @guard.desk(*WHO)
 def index() -> str:
     """The rounds within one's reach, unfinished ones first; where to begin a new one."""
+    after = Place.read(request.args.get("after", ""))
     with reading() as session:
+        rows = reach.at_desk(session, guard.actor(), A_PAGE + 1, after)
+        last = str(reach.place_of(rows[A_PAGE - 1][0])) if len(rows) > A_PAGE else None
         return render_template(
             "evaluations/desk.html",
-            rows=reach.at_desk(session, guard.actor(), MOST),
+            rows=rows[:A_PAGE],
+            next_url=url_for(".index", after=last) if last else None,
             units=[(unit.slug, unit.name) for unit in reach.led_units(session, guard.actor())],
         )
 

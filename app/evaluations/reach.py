@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
@@ -14,6 +17,8 @@ from app.staff.rights import Actor
 
 GONE = N_("没有这一轮评议。网址可能抄错了，请从评议列表里找。")
 CHANGED_MEANWHILE = N_("您看着的时候，同事刚改过这一轮评议。什么都没有覆盖，请看过最新的再做。")
+
+FINISHED = (State.PUBLISHED, State.VOID)
 
 
 def led_units(session: Session, actor: Actor) -> list[Unit]:
@@ -80,14 +85,50 @@ def get_locked(session: Session, actor: Actor, round_id: str, version: int | Non
     return get(session, actor, round_id, version)
 
 
-def at_desk(session: Session, actor: Actor, most: int) -> list[tuple[Round, str]]:
-    """The newest rounds that this person sees, unfinished ones first, with their units' names."""
-    finished = Round.state.in_([State.PUBLISHED, State.VOID])
+@dataclass(frozen=True)
+class Place:
+    """Where a page of the list ends: whether in the finished rounds, their day, the id."""
+
+    finished: int
+    on: dt.date
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.finished}.{self.on.isoformat()}.{self.id}"
+
+    @classmethod
+    def read(cls, text: str) -> Place | None:
+        """A place from an address; None when it is none."""
+        finished, _, rest = text.partition(".")
+        day, _, round_id = rest.partition(".")
+        try:
+            return cls(("0", "1").index(finished), dt.date.fromisoformat(day), round_id)
+        except ValueError:
+            return None
+
+
+def at_desk(
+    session: Session, actor: Actor, most: int, after: Place | None = None
+) -> list[tuple[Round, str]]:
+    """The rounds that this person sees, unfinished ones first, then the newest, with their units'
+    names."""
+    finished = sa.case((Round.state.in_(FINISHED), 1), else_=0)
     query = (
         sa.select(Round, Unit.name)
         .join(Unit, Unit.id == Round.unit_id)
         .where(_reach(actor))
-        .order_by(sa.case((finished, 1), else_=0), Round.drafted_on.desc(), Round.id.desc())
+        .order_by(finished, Round.drafted_on.desc(), Round.id.desc())
         .limit(most)
     )
+    if after is not None:
+        query = query.where(
+            (finished > after.finished)
+            | (finished == after.finished) & (Round.drafted_on < after.on)
+            | (finished == after.finished) & (Round.drafted_on == after.on) & (Round.id < after.id)
+        )
     return [(held, name) for held, name in session.execute(query)]
+
+
+def place_of(held: Round) -> Place:
+    """The place of a round in that list."""
+    return Place(int(held.state in FINISHED), held.drafted_on, held.id)

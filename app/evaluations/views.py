@@ -33,9 +33,9 @@ def slip() -> ResponseReturnValue:
     """Enter a slip; posted, it answers with its ballot; the ballot posted, it is counted."""
     if request.method == "GET":
         return _slip_page()
-    limit("slip")
-    if "ticket" in request.form:
+    if "ticket" in request.form:  # a ballot, behind a slip that was good: a village votes at once
         return _cast()
+    limit("slip")
     try:
         code = crypto.parse_code(request.form.get("slip", ""))
     except crypto.MistypedCodeError:

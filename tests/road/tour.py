@@ -92,7 +92,26 @@ def _missing(page: Page, instance: Instance) -> None:
     page.goto(f"{instance.base}/box/nowhere")
 
 
+def _slip(page: Page, instance: Instance, slip: str = "") -> None:
+    drawn = (instance.data_dir / "demo-slips.txt").read_text("utf-8").split()
+    page.goto(f"{instance.base}/slip")
+    page.fill("#slip", slip or drawn[0])
+    page.click("button.main")
+
+
+def _voted(page: Page, instance: Instance) -> None:
+    drawn = (instance.data_dir / "demo-slips.txt").read_text("utf-8").splitlines()
+    left = [line.split()[0] for line in drawn if line.strip()]
+    _slip(page, instance, left.pop())
+    while not page.locator("[data-subject]").count():  # every tour uses one up
+        _slip(page, instance, left.pop())
+    page.click("button.main")
+
+
 WAYS: dict[str, Way] = {
+    "slip mistyped": lambda page, instance: _slip(page, instance, "1234"),
+    "ballot": _slip,
+    "ballot counted": _voted,
     "receipt taken": _drop,
     "warning": lambda page, instance: _drop(page, instance, TELLING),
     "thread": _thread,
@@ -127,7 +146,13 @@ def _new_bulletin(page: Page, instance: Instance) -> None:
     page.click("form[action*='/bulletins/new'] button")
 
 
+def _new_round(page: Page, instance: Instance) -> None:
+    page.goto(f"{instance.base}/desk/rounds")
+    page.click("form[action*='/rounds/new'] button")
+
+
 DESK_WAYS: dict[str, Way] = {
+    "/desk/rounds/new": _new_round,
     "/desk/bulletins/new": _new_bulletin,
     "case waiting": _case,
     "case accepted": _accepted,
