@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.attack import canaries, files, junk, ledger, mutations, order, roads
+from tests.attack import ballots, canaries, files, junk, ledger, mutations, order, roads
 from tests.attack.stack import Stack
 from tests.attack.traces import Traces
 from tests.attack.verdicts import Verdict, table
@@ -32,6 +32,8 @@ def attack(stack: Stack, *, runs: int, rows: int, times: int, lookups: int) -> l
     stack.client().drop(roads.TEXT)
     verdicts += roads.dump(stack, [row for t in order.tables(stack) for row in t.rows[-30:]])
     verdicts += files.attachments(stack)
+    _say("slips and what is published")
+    verdicts += ballots.ballots(stack)
     _say("the public log")
     verdicts += ledger.log(stack, runs)
     _say("junk")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack import canaries, files, junk, ledger, mutations, order, roads
+from tests.attack import ballots, canaries, files, junk, ledger, mutations, order, roads
 from tests.attack.stack import Stack, copy_tree
 from tests.attack.traces import Traces
 from tests.attack.verdicts import table
@@ -29,6 +29,7 @@ def test_the_deployed_stack_keeps_nothing_of_a_speaker(tmp_path: Path) -> None:
         verdicts += files.attachments(stack, every=False)
         stack.client().drop(roads.TEXT)
         verdicts += roads.dump(stack, [row for t in order.tables(stack) for row in t.rows[-8:]])
+        verdicts += ballots.ballots(stack)
         verdicts += ledger.log(stack, 3)
         verdicts += junk.junk(stack)
     print("\n" + table(verdicts))
