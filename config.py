@@ -1,12 +1,13 @@
 """The settings of an instance, read from the environment and validated before anything starts.
 
 DATA_DIR, DATABASE_URL, HOST, PORT, COUNTY_NAME, COUNTY_PHONE, LOG_ORIGIN, TIMEZONE; OPENING_HOUR
-and DIGEST_HOUR (0 to 23, local); MIXING_THRESHOLD (k); LIMITS (on, off); TRUSTED_PROXIES (number of
-proxies in front); PUBLIC_URL (the site's address, for links in messages); MAIL_URL and MAIL_FROM
-(smtp://user:password@host:587, TLS by STARTTLS; smtps:// for TLS at once; smtp+plain:// without,
-for a server on this machine); PRIVATE_TARGETS (on: robots may live in the county's own network).
-THREAD_MONTHS (24 or more) is how long a settled thread is kept after the desk's last message.
-DATA_DIR/calendar.csv tells holidays, where it exists. Demo accounts make an instance a demo.
+and DIGEST_HOUR (0 to 23, local); ACCEPT_DAYS, ANSWER_DAYS, APPEAL_DAYS (working days from the
+opening, or from the appeal; 5, 15, 15); MIXING_THRESHOLD (k); LIMITS (on, off); TRUSTED_PROXIES
+(number of proxies in front); PUBLIC_URL (the site's address, for links in messages); MAIL_URL and
+MAIL_FROM (smtp://user:password@host:587, TLS by STARTTLS; smtps:// for TLS at once; smtp+plain://
+without, for a server on this machine); PRIVATE_TARGETS (on: robots may live in the county's own
+network). THREAD_MONTHS (24 or more) is how long a settled thread is kept after the desk's last
+message. DATA_DIR/calendar.csv tells holidays, where it exists. Demo accounts make a demo.
 """
 
 from __future__ import annotations
@@ -110,6 +111,9 @@ class Config:
     origin: str = "yanlu.invalid/county"
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
     opening_hour: int = 8
+    accept_days: int = 5
+    answer_days: int = 15
+    appeal_days: int = 15
     mixing_threshold: int = 3
     limits: bool = True
     trusted_proxies: int = 0
@@ -147,6 +151,9 @@ class Config:
             origin=_origin(environ.get("LOG_ORIGIN") or "yanlu.invalid/county"),
             timezone=_timezone(environ.get("TIMEZONE") or "Asia/Shanghai"),
             opening_hour=_number(environ, "OPENING_HOUR", 8, 0, 23),
+            accept_days=_number(environ, "ACCEPT_DAYS", 5, 1, 60),
+            answer_days=_number(environ, "ANSWER_DAYS", 15, 1, 120),
+            appeal_days=_number(environ, "APPEAL_DAYS", 15, 1, 120),
             mixing_threshold=_number(environ, "MIXING_THRESHOLD", 3, 1, 100),
             limits=limits,
             trusted_proxies=_number(environ, "TRUSTED_PROXIES", 0, 0, 5),

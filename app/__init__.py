@@ -15,7 +15,7 @@ from app.bulletins import desk_views as bulletin_desk_views
 from app.bulletins import views as bulletin_views
 from app.campaigns import setup_views
 from app.campaigns import views as campaigns_views
-from app.cases import queue_views, removal_views
+from app.cases import queue_views, removal_views, terms
 from app.cases import views as cases_views
 from app.clock import Clock, use_calendar
 from app.evaluations import desk_views as evaluation_desk_views
@@ -98,6 +98,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     config = config or _from_environment()
     clock = clock or Clock(config.timezone)
     use_calendar(config.calendar)
+    terms.use(terms.Terms(config.accept_days, config.answer_days, config.appeal_days))
     app = web.QuietFlask(
         __name__,
         template_folder="../templates",

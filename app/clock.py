@@ -63,23 +63,26 @@ def is_working_day(day: dt.date) -> bool:
     """
     if day in _own_days:
         return _own_days[day]
-    try:
-        return bool(chinese_calendar.is_workday(day))
-    except NotImplementedError:
+    published = _published(day)
+    if published is None:
         if not knows_year(day.year):
             _warn_unknown_year(day.year)
         return day.weekday() <= FRIDAY
+    return published
+
+
+@lru_cache(maxsize=4096)
+def _published(day: dt.date) -> bool | None:
+    # A queue of overdue cases asks for the same few hundred days again and again.
+    try:
+        return bool(chinese_calendar.is_workday(day))
+    except NotImplementedError:
+        return None
 
 
 def knows_year(year: int) -> bool:
     """Whether the holidays of a year are known, by the library or by the operator's file."""
-    if any(day.year == year for day in _own_days):
-        return True
-    try:
-        chinese_calendar.is_workday(dt.date(year, 1, 1))
-    except NotImplementedError:
-        return False
-    return True
+    return _published(dt.date(year, 1, 1)) is not None or any(day.year == year for day in _own_days)
 
 
 @lru_cache(maxsize=64)

@@ -100,9 +100,9 @@ def bring_in(file: Path) -> None:
 
 
 def _show_progress(what: str, count: int, total: int) -> None:
-    if count == total or count % 200 == 0:
-        end = "\n" if count == total else "\r"
-        click.echo(f"{what} {count}/{total}{end}", err=True, nl=False)
+    if count == total or count % max(200, total // 10) == 0:
+        again = count < total and sys.stderr.isatty()  # a terminal's line is written over
+        click.echo(f"{what} {count}/{total}" + ("\r" if again else "\n"), err=True, nl=False)
 
 
 @click.command("export")

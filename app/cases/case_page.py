@@ -64,6 +64,7 @@ class CasePage:
     merged_into: str | None = None
     neighbours: tuple[Branch, ...] = ()
     attachments: tuple[Attachment, ...] | None = ()
+    closes_on: dt.date | None = None
 
 
 def case_page(session: Session, desk: Unlocked, case_id: str, today: dt.date) -> CasePage:
@@ -78,7 +79,6 @@ def case_page(session: Session, desk: Unlocked, case_id: str, today: dt.date) ->
     content = service.content_in(shown)
     drafts = [Draft.decode(raw) for item, raw in shown if item.kind is ItemKind.DRAFT]
     branch = service.branch_of(session, case)
-    due = terms.case_due_on(case)
     appeal, blamed = (
         not kept and bool(recourse.open_recourse(session, case.id, kind, desk.box_ids))
         for kind in (RecourseKind.APPEAL, RecourseKind.BLAMED)
@@ -89,7 +89,7 @@ def case_page(session: Session, desk: Unlocked, case_id: str, today: dt.date) ->
         state=case.state,
         branch_name=branch.name,
         opened_on=case.opened_on,
-        due_on=due,
+        due_on=(due := terms.case_due_on(case)),
         days_left=terms.days_left(due, today),
         content=content,
         publish=service.consent_in(shown, content),
@@ -102,6 +102,7 @@ def case_page(session: Session, desk: Unlocked, case_id: str, today: dt.date) ->
         blamed=blamed,
         partial=not kept and keepers.ever_held(session, desk.staff_id, case.box_id),
         merged_into=case.merged_into,
+        closes_on=terms.closes_on(case),
         neighbours=_neighbours(session, branch) if legal(case.state, Move.REFER) else (),
         attachments=enclosed.files_of(session, content),
     )

@@ -148,6 +148,8 @@ class Case(Base):
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 (as SQLAlchemy reads it)
     __table_args__ = (
         sa.Index("ix_case_queue", "box_id", "clock_on", "id"),
+        # What is open is found among all that was ever closed without reading that.
+        sa.Index("ix_case_state", "box_id", "state", "clock_on", "id"),
         sa.CheckConstraint(
             "(lookup_id IS NULL) = (receipt_key IS NULL)", name="receipt_whole_or_burnt"
         ),

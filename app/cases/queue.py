@@ -95,6 +95,21 @@ def queue(
     return QueuePage(rows, Cursor(more.clock_on, more.id) if more else None)
 
 
+COUNTED = ("open", "overdue", "recourse")
+
+
+def counts(session: Session, desk: Unlocked, today: dt.date) -> dict[str, int]:
+    """How many cases the filters of COUNTED would list; one query, over what is open alone."""
+    parts = [
+        sa.select(sa.func.count())
+        .select_from(Case)
+        .where(_condition(desk, chosen, today))
+        .scalar_subquery()
+        for chosen in COUNTED
+    ]
+    return dict(zip(COUNTED, session.execute(sa.select(*parts)).one(), strict=True))
+
+
 def _condition(desk: Unlocked, chosen: str, today: dt.date) -> sa.ColumnElement[bool]:
     own = Case.box_id.in_(desk.box_ids)
     taken = Case.id.in_(

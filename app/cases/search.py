@@ -17,7 +17,7 @@ from app.cases.workflow import State
 from app.sealing import service as sealing
 
 MOST_FOUND = 50
-MOST_COMPARED = 2000
+MOST_COMPARED = 600
 _BATCH = 500
 LIKE = 0.3
 MOST_SUGGESTED = 3
@@ -45,14 +45,15 @@ def find(session: Session, desk: Unlocked, typed: str) -> list[str]:
         .where(Case.box_id.in_(desk.box_ids))
         .order_by(Case.opened_on.desc(), Case.id, ThreadItem.position)
     )
-    for case_id, raw in _opened(session, desk, session.execute(query).all()):
+    pairs = [(case_id, item_id) for case_id, item_id in session.execute(query)]
+    for case_id, raw in _opened(session, desk, pairs):
         texts[case_id] = texts.get(case_id, "") + "\n" + _plain(record.text_of(raw))
     found = [case_id for case_id, text in texts.items() if all(word in text for word in words)]
     return found[:MOST_FOUND]
 
 
 def _opened(
-    session: Session, desk: Unlocked, pairs: Sequence[sa.Row[str, str]]
+    session: Session, desk: Unlocked, pairs: Sequence[tuple[str, str]]
 ) -> Iterator[tuple[str, bytes]]:
     for start in range(0, len(pairs), _BATCH):
         batch = pairs[start : start + _BATCH]
@@ -67,13 +68,13 @@ def _plain(text: str) -> str:
 
 
 def alike(session: Session, desk: Unlocked, case: Case, text: str) -> list[Likeness]:
-    """The cases of the same box that say most nearly the same; compared by pairs of characters.
+    """The newest cases of the same box that say most nearly the same, by pairs of characters.
 
     Answered ones are looked at too: the same answer may serve. Nothing is stored.
     """
     states = (*terms.OPEN_STATES, State.ASKED, State.ANSWERED, State.CLOSED)
     query = (
-        sa.select(Case.id, ThreadItem.item_id)
+        sa.select(Case.id, ThreadItem.item_id, Case.state)
         .join(ThreadItem, ThreadItem.case_id == Case.id)
         .where(
             Case.box_id == case.box_id,
@@ -85,14 +86,14 @@ def alike(session: Session, desk: Unlocked, case: Case, text: str) -> list[Liken
         .limit(MOST_COMPARED)
     )
     own = _pairs(text)
+    rows = session.execute(query).all()
+    states_of = {row.id: row.state for row in rows}
     scored = []
-    for case_id, raw in _opened(session, desk, session.execute(query).all()):
+    for case_id, raw in _opened(session, desk, [(row.id, row.item_id) for row in rows]):
         other = record.text_of(raw)
         if (score := _likeness(own, _pairs(other))) >= LIKE:
             scored.append((score, case_id, other))
     best = sorted(scored, key=lambda row: (-row[0], row[1]))[:MOST_SUGGESTED]
-    found = sa.select(Case.id, Case.state).where(Case.id.in_([case_id for _, case_id, _ in best]))
-    states_of = {case_id: state for case_id, state in session.execute(found)}  # noqa: C416
     return [Likeness(i, queue.excerpt(words), states_of[i], score) for score, i, words in best]
 
 

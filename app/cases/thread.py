@@ -36,7 +36,6 @@ KINDS = {
 }
 _OUTCOMES = {ItemKind.DECLINE: "declined", ItemKind.ANSWER: "answered"}
 PAST_THE_BRANCH = ("appeal", "blamed")
-APPEAL_DAYS = 30
 # A row of the box has room for about this many keys beside the longest message.
 MOST_REWRAPS = 40
 Ending = Callable[[Session, Pen, Ticket], None]
@@ -70,8 +69,9 @@ class ThreadPage:
     """What a receipt shows its holder.
 
     `with_group`: a supervision group holds it, not the branch. `followed` is the state of the case
-    that a merged one follows. `attachments` is None when they are lost. `group_name` is
-    the supervision group above the holder.
+    that a merged one follows. `attachments` is None when they are lost. `group_name` is the
+    supervision group above the holder. After `closes_on` silence closes it, after `appeal_until`
+    no appeal is heard.
     `seen_by_staff`: the code went through the hands of a member of staff.
     """
 
@@ -94,6 +94,8 @@ class ThreadPage:
     promised_by: dt.date | None = None
     attachments: tuple[Attachment, ...] | None = ()
     seen_by_staff: bool = False
+    closes_on: dt.date | None = None
+    appeal_until: dt.date | None = None
 
     @property
     def promise(self) -> str:
@@ -215,6 +217,8 @@ def _case_page(
         branch_name=branch.name,
         opened_on=case.opened_on,
         due_on=terms.case_due_on(case),
+        closes_on=terms.closes_on(case),
+        appeal_until=terms.appeal_until(case),
         messages=tuple(messages),
         moves=moves_of(case, acts, group is not None, pen.today),
         publish=consents[-1] if consents else (content.publish if content else ""),
@@ -286,7 +290,7 @@ def moves_of(case: Case, acts: list[LyingAct], has_group: bool, today: dt.date) 
         moves.add("rate")
     if has_group:
         moves.add("blamed")
-        in_time = today <= case.state_on + dt.timedelta(days=APPEAL_DAYS)
+        in_time = today <= terms.appeal_until(case)
         appealed = case.appeals > 0 or any(act.act == "appeal" for act in acts)
         if legal(case.state, Move.APPEAL) and in_time and not appealed:
             moves.add("appeal")

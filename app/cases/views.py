@@ -24,6 +24,8 @@ from app.errors import N_, Conflict, DomainError, Invalid
 from app.i18n import sentence
 from app.notifications.feed import Entry
 from app.organisation import service as organisation
+from app.organisation.service import Branch
+from app.sealing import service as sealing
 from app.staff import audit, guard
 from app.staff.models import Role
 from app.text import clean, printable, rich_text
@@ -34,6 +36,7 @@ desk = Blueprint("cases", __name__, url_prefix="/desk")
 HOLDERS = (Role.KEEPER, Role.SUPERVISOR)
 FILTERS = (*queues.FILTERS, "overdue", "recourse")
 MAX_SOUGHT = 100
+MOST_CLOSED = 50
 # No move of the opinion: a word of the supervision group to whoever was blamed.
 RESPOND = "respond"
 MOVE_NAMES = (*(m for m in Move if m in DESK_MOVES), *case_page.GROUP_MOVES, RESPOND)
@@ -93,7 +96,7 @@ def queue() -> str:
     after = Cursor.read(request.args.get("after", ""))
     with reading() as session:
         page = queues.queue(session, unlocked(), clock().today(), chosen=chosen, after=after)
-        behind = len(referral.left_behind(session, unlocked()))
+        around = _around(session)
     return render_template(
         "cases/queue.html",
         rows=page.rows,
@@ -102,12 +105,32 @@ def queue() -> str:
         next_url=url_for("cases.queue", after=str(page.next), state=chosen) if page.next else None,
         continued=after is not None,
         keeps=bool(guard.current().box_ids),
-        behind=behind,
         done=number(request.args.get("done", "")),
         left=number(request.args.get("left", "")),
         reasons=list(DeclineReason),
         unknown_year=_unknown_year(),
+        **around,
     )
+
+
+def _around(session: Session) -> dict[str, object]:
+    """What stands around the rows, whichever of them were chosen."""
+    return {
+        "behind": len(referral.left_behind(session, unlocked())),
+        "counts": queues.counts(session, unlocked(), clock().today()),
+        "closed": _closed_boxes(session),
+        "most_closed": MOST_CLOSED,
+        "office": guard.current().has(Role.OFFICE),
+    }
+
+
+def _closed_boxes(session: Session) -> list[Branch]:
+    """Boxes that nobody keeps: for the office all, for a supervisor those that they watch."""
+    person = guard.current()
+    if person.has(Role.OFFICE):
+        return sealing.closed_boxes(session, MOST_CLOSED)
+    groups = [unit_id for unit_id in person.units_as(Role.SUPERVISOR) if unit_id]
+    return sealing.closed_boxes(session, MOST_CLOSED, group_ids=groups) if groups else []
 
 
 def _unknown_year() -> int | None:

@@ -121,6 +121,8 @@ def _second(round_id: str) -> str:
 @guard.desk(*WHO)
 def ballot(round_id: str) -> ResponseReturnValue:
     """One ballot from paper; its slip is used up like any other. Nothing says which it was."""
+    with reading() as session:  # before anything is shown, even the sheet's title
+        reach.require_lead(guard.actor(), reach.get(session, guard.actor(), round_id))
     token = request.form.get("pair", "")
     signed = tokens.read(config().secrets.instance_secret, _PURPOSE, token, clock().now())
     own = (round_id, guard.current().staff_id)

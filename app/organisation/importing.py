@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.errors import N_
 from app.organisation import tree
@@ -21,8 +21,10 @@ from app.organisation.sheets import (
     StaffRow,
     UnitRow,
 )
+from app.progress import Progress
 
-Progress = Callable[[str, int, int], None]
+# Who holds a box's key works at a unit with a box; the others look after the whole county.
+_AT_A_BOX = ("keeper", "supervisor")
 
 
 @dataclass
@@ -36,6 +38,25 @@ class Imported:
     staff: tuple[StaffRow, ...] = ()
 
 
+def check(session: Session, book: Book) -> None:
+    """Raises SheetError with every fault of the book against the tree (at most 200)."""
+    there = {unit.slug: unit for unit in session.scalars(sa.select(Unit))}
+    kinds = {row.slug: row.kind for row in book.units}
+    known = _Known(
+        rows={row.slug: row for row in reversed(book.units)},
+        kinds=kinds | {slug: unit.kind for slug, unit in there.items()},
+        closed={slug for slug, unit in there.items() if unit.closed_on is not None},
+        stayed=_stayed(session),
+    )
+    faults = [
+        *_check_units(book, known),
+        *_check_members(book, known),
+        *_check_staff(book, known),
+    ]
+    if faults:
+        raise SheetError(faults[:MOST_FAULTS])
+
+
 def bring_in(
     session: Session, book: Book, today: dt.date, progress: Progress = lambda *_: None
 ) -> Imported:
@@ -44,71 +65,106 @@ def bring_in(
     Keys: a unit's slug, a member's number, a username. Raises SheetError with every fault, and
     then nothing may be committed.
     """
-    units = {unit.slug: unit for unit in session.scalars(sa.select(Unit))}
-    _check_units(book, units)
+    check(session, book)
+    query = sa.select(Unit).options(joinedload(Unit.box))
+    units = {unit.slug: unit for unit in session.scalars(query)}
+    before = {slug: _look(unit) for slug, unit in units.items()}
     done = Imported(staff=book.staff)
     # Parents before children, whatever their order in the file.
     order = {UnitKind.COUNTY: 0, UnitKind.GROUP: 1, UnitKind.UNIT: 2, UnitKind.BRANCH: 3}
     rows = sorted(book.units, key=lambda row: (order[row.kind], row.row))
     for count, row in enumerate(rows, 1):
-        _bring_unit(session, row, units, today, done)
+        units[row.slug] = _bring_unit(session, row, units, today)
         progress("units", count, len(rows))
     for row in rows:
-        watched, group = units[row.slug], units.get(row.group)
         if row.group:
-            watched.group_id = group.id if group else None
+            units[row.slug].group_id = units[row.group].id
     session.flush()
-    _bring_members(session, book, units, done, progress)
+    done.units_added = len(units) - len(before)
+    done.units_changed = sum(_look(units[slug]) != look for slug, look in before.items())
+    _bring_members(session, book, units, today, done, progress)
     return done
 
 
-def _check_units(book: Book, there: dict[str, Unit]) -> None:
-    kinds = {slug: unit.kind for slug, unit in there.items()}
-    seen: dict[str, UnitRow] = {}
-    faults: list[Fault] = []
+def _stayed(session: Session) -> set[tuple[str, str]]:
+    query = sa.select(Member.number, Unit.slug).join(Unit, Unit.id == Member.unit_id)
+    rows = session.execute(query.where(Unit.closed_on.is_not(None)))
+    return {(number, slug) for number, slug in rows}
+
+
+def _look(unit: Unit) -> tuple[object, ...]:
+    eyes = unit.box.second_eyes if unit.box else None
+    return unit.name, unit.phone, unit.parent_id, unit.group_id, eyes
+
+
+# --- what is wrong --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The tree as it is and as the file makes it; the first of two rows of one slug counts.
+
+    `stayed`: who (by number) is still on the roll of a branch that was closed.
+    """
+
+    rows: dict[str, UnitRow]
+    kinds: dict[str, UnitKind]
+    closed: set[str]
+    stayed: set[tuple[str, str]]
+
+
+def _check_units(book: Book, known: _Known) -> Iterator[Fault]:
     for row in book.units:
-        if row.slug in seen:
-            values: dict[str, object] = {"row": seen[row.slug].row}
-            faults.append(_fault(book, row, "slug", N_("标识和第 %(row)d 行重复了。"), values))
-        elif row.slug in there and there[row.slug].kind is not row.kind:
-            faults.append(
-                _fault(book, row, "kind", N_("这个标识已经有了，但类别不同，不能改类别。"))
+        first = known.rows[row.slug]
+        if first is not row:
+            yield _fault(
+                book, "units", row, "slug", N_("标识和第 %(row)d 行重复了。"), row=first.row
             )
-        seen.setdefault(row.slug, row)
-        kinds.setdefault(row.slug, row.kind)
-    for row in book.units:
-        faults += _check_place(book, row, seen, kinds)
-    if sum(kind is UnitKind.COUNTY for kind in kinds.values()) > 1:
+        elif row.slug in tree.RESERVED:
+            yield _fault(book, "units", row, "slug", N_("这个标识系统自己要用，请换一个。"))
+        elif known.kinds[row.slug] is not row.kind:
+            yield _fault(
+                book, "units", row, "kind", N_("这个标识已经有了，但类别不同，不能改类别。")
+            )
+        elif row.slug in known.closed:
+            yield _fault(
+                book, "units", row, "slug",
+                N_("这个单位已经撤了。请先在它的页面上恢复，或把这一行去掉。"),
+            )  # fmt: skip
+        yield from _check_place(book, row, known)
+    if sum(kind is UnitKind.COUNTY for kind in known.kinds.values()) > 1:
         row = next(row for row in reversed(book.units) if row.kind is UnitKind.COUNTY)
-        faults.append(_fault(book, row, "kind", N_("只能有一个县。")))
-    if faults:
-        raise SheetError(faults[:MOST_FAULTS])
+        yield _fault(book, "units", row, "kind", N_("只能有一个县。"))
 
 
 def _fault(
-    book: Book, row: UnitRow, column: str, message: str, values: dict[str, object] | None = None
+    book: Book,
+    sheet: str,
+    at: UnitRow | MemberRow | StaffRow,
+    column: str,
+    message: str,
+    **values: object,
 ) -> Fault:
-    letter = book.letter("units", column)
-    return Fault("units", row.row, letter, message, tuple((values or {}).items()))
+    return Fault(sheet, at.row, book.letter(sheet, column), message, tuple(values.items()))
 
 
-def _check_place(
-    book: Book, row: UnitRow, rows: dict[str, UnitRow], kinds: dict[str, UnitKind]
-) -> list[Fault]:
-    faults = []
-    parent: dict[str, object] = {"parent": row.parent[:64]}
-    group: dict[str, object] = {"group": row.group[:64]}
-    if _in_circle(row, rows):
-        faults.append(_fault(book, row, "parent", N_("上级绕成了圈：它成了自己的上级。")))
-    elif row.parent and row.parent not in kinds:
-        faults.append(_fault(book, row, "parent", N_("没有这个上级：%(parent)s。"), parent))
-    elif (kinds.get(row.parent) if row.parent else None) not in tree.BELOW[row.kind]:
-        faults.append(
-            _fault(book, row, "parent", N_("上级的级别不对：支部挂在单位下面，单位挂在县下面。"))
-        )
-    if row.group and kinds.get(row.group) is not UnitKind.GROUP:
-        faults.append(_fault(book, row, "group", N_("没有这个监督组：%(group)s。"), group))
-    return faults
+def _check_place(book: Book, row: UnitRow, known: _Known) -> Iterator[Fault]:
+    kind = known.kinds.get(row.parent) if row.parent else None
+    message = None
+    if _in_circle(row, known.rows):
+        message = N_("上级绕成了圈：它成了自己的上级。")
+    elif row.parent and kind is None:
+        message = N_("没有这个上级：%(parent)s。")
+    elif row.parent in known.closed:
+        message = N_("上级 %(parent)s 已经撤了。")
+    elif kind not in tree.BELOW[row.kind]:
+        message = N_("上级的级别不对：支部挂在单位下面，单位挂在县下面。")
+    if message:
+        yield _fault(book, "units", row, "parent", message, parent=row.parent[:64])
+    watcher = known.kinds.get(row.group)
+    if row.group and (watcher is not UnitKind.GROUP or row.group in known.closed):
+        message = N_("没有这个监督组：%(group)s。")
+        yield _fault(book, "units", row, "group", message, group=row.group[:64])
 
 
 def _in_circle(row: UnitRow, rows: dict[str, UnitRow]) -> bool:
@@ -120,9 +176,46 @@ def _in_circle(row: UnitRow, rows: dict[str, UnitRow]) -> bool:
     return at is not None and at.slug == row.slug
 
 
-def _bring_unit(
-    session: Session, row: UnitRow, units: dict[str, Unit], today: dt.date, done: Imported
-) -> None:
+def _check_members(book: Book, known: _Known) -> Iterator[Fault]:
+    seen: dict[str, MemberRow] = {}
+    for row in book.members:
+        first = seen.setdefault(row.number, row)
+        if first is not row:
+            message = N_("编号和第 %(row)d 行重复了。")
+            yield _fault(book, "members", row, "number", message, row=first.row)
+        elif known.kinds.get(row.branch) is not UnitKind.BRANCH:
+            message = N_("没有这个支部：%(branch)s。这一列填支部的标识。")
+            yield _fault(book, "members", row, "branch", message, branch=row.branch[:64])
+        elif row.branch in known.closed and not (
+            row.left or (row.number, row.branch) in known.stayed
+        ):
+            message = N_("支部 %(branch)s 已经撤了。")
+            yield _fault(book, "members", row, "branch", message, branch=row.branch)
+
+
+def _check_staff(book: Book, known: _Known) -> Iterator[Fault]:
+    seen: set[tuple[str, str, str]] = set()
+    for row in book.staff:
+        kind = known.kinds.get(row.unit)
+        key = (row.username, row.role, row.unit)
+        if row.unit and kind is None:
+            message = N_("没有这个单位：%(unit)s。")
+            yield _fault(book, "staff", row, "unit", message, unit=row.unit[:64])
+        elif row.role in _AT_A_BOX and kind not in tree.WITH_BOX:
+            message = N_("保管人和监督员要写明是哪个支部或监督组。")
+            yield _fault(book, "staff", row, "unit", message)
+        elif row.role not in _AT_A_BOX and kind not in (None, UnitKind.COUNTY):
+            message = N_("县办和管理员管全县，这一格请空着。")
+            yield _fault(book, "staff", row, "unit", message)
+        elif key in seen:
+            yield _fault(book, "staff", row, "username", N_("这一行和上面的重复了。"))
+        seen.add(key)
+
+
+# --- what is done ---------------------------------------------------------------------------------
+
+
+def _bring_unit(session: Session, row: UnitRow, units: dict[str, Unit], today: dt.date) -> Unit:
     parent = units.get(row.parent) if row.parent else None
     unit = units.get(row.slug)
     if unit is None:
@@ -135,68 +228,37 @@ def _bring_unit(
             today=today,
             phone=row.phone,
         )
-        units[row.slug] = unit
-        done.units_added += 1
     else:
-        before = (unit.name, unit.phone, unit.parent_id)
-        phone = row.phone or unit.phone
-        tree.rename(session, unit, row.name, phone, today)
+        tree.rename(session, unit, row.name, row.phone or unit.phone, today)
         if parent is not None:
             tree.move(session, unit, parent, today)
-        done.units_changed += before != (unit.name, unit.phone, unit.parent_id)
-    if unit.box is not None:
+    if unit.box is not None and row.second_eyes is not None:
         unit.box.second_eyes = row.second_eyes
+    return unit
 
 
 def _bring_members(
-    session: Session, book: Book, units: dict[str, Unit], done: Imported, progress: Progress
+    session: Session,
+    book: Book,
+    units: dict[str, Unit],
+    today: dt.date,
+    done: Imported,
+    progress: Progress,
 ) -> None:
     members = {member.number: member for member in session.scalars(sa.select(Member))}
-    faults: list[Fault] = []
-    seen: dict[str, MemberRow] = {}
     for count, row in enumerate(book.members, 1):
-        branch = units.get(row.branch)
-        if row.number in seen:
-            column, message = "number", N_("编号和第 %(row)d 行重复了。")
-            values: dict[str, object] = {"row": seen[row.number].row}
-        elif branch is None or branch.kind is not UnitKind.BRANCH:
-            column, message = "branch", N_("没有这个支部：%(branch)s。这一列填支部的标识。")
-            values = {"branch": row.branch[:64]}
-        else:
-            seen[row.number] = row
-            _bring_member(session, row, branch, members, done)
-            progress("members", count, len(book.members))
-            continue
-        letter = book.letter("members", column)
-        faults.append(Fault("members", row.row, letter, message, tuple(values.items())))
-    faults += _check_staff(book, units)
-    if faults:
-        raise SheetError(faults[:MOST_FAULTS])
+        member, branch = members.get(row.number), units[row.branch]
+        if member is not None:
+            done.members_changed += _change_member(member, row, branch, today)
+        elif not row.left:
+            session.add(Member(number=row.number, name=row.name, unit_id=branch.id))
+            done.members_added += 1
+        progress("members", count, len(book.members))
     session.flush()
 
 
-def _bring_member(
-    session: Session, row: MemberRow, branch: Unit, members: dict[str, Member], done: Imported
-) -> None:
-    member = members.get(row.number)
-    if member is None:
-        session.add(Member(number=row.number, name=row.name, unit_id=branch.id))
-        done.members_added += 1
-    elif (member.name, member.unit_id, member.left_on) != (row.name, branch.id, None):
-        # Whoever stands on the roll is of the branch: also one who was struck off by mistake.
-        member.name, member.unit_id, member.left_on = row.name, branch.id, None
-        done.members_changed += 1
-
-
-def _check_staff(book: Book, units: dict[str, Unit]) -> list[Fault]:
-    faults = []
-    seen: set[tuple[str, str, str]] = set()
-    for row in book.staff:
-        if row.unit and row.unit not in units:
-            letter, message = book.letter("staff", "unit"), N_("没有这个单位：%(unit)s。")
-            faults.append(Fault("staff", row.row, letter, message, (("unit", row.unit[:64]),)))
-        elif (row.username, row.role, row.unit) in seen:
-            letter = book.letter("staff", "username")
-            faults.append(Fault("staff", row.row, letter, N_("这一行和上面的重复了。")))
-        seen.add((row.username, row.role, row.unit))
-    return faults
+def _change_member(member: Member, row: MemberRow, branch: Unit, today: dt.date) -> bool:
+    before = (member.name, member.unit_id, member.left_on)
+    member.name, member.unit_id = row.name, branch.id
+    member.left_on = (member.left_on or today) if row.left else None
+    return before != (member.name, member.unit_id, member.left_on)

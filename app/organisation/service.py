@@ -113,6 +113,27 @@ def groups(session: Session) -> list[Branch]:
     return [_branch(found) for found in session.scalars(query.order_by(Unit.name))]
 
 
+def with_boxes(
+    session: Session,
+    condition: sa.ColumnElement[bool],
+    most: int,
+    *,
+    group_ids: Iterable[str] | None = None,
+) -> list[Branch]:
+    """At most so many units whose box meets a condition, by name, without closed units.
+
+    `group_ids`: those alone that these supervision groups watch, from the nearest unit above.
+    """
+    parent, above = sa.orm.aliased(Unit), sa.orm.aliased(Unit)
+    query = _query().join(Unit.box).where(Unit.closed_on.is_(None), condition)
+    if group_ids is not None:
+        watched_by = sa.func.coalesce(Unit.group_id, parent.group_id, above.group_id)
+        query = query.outerjoin(parent, Unit.parent_id == parent.id)
+        query = query.outerjoin(above, parent.parent_id == above.id)
+        query = query.where(watched_by.in_(list(group_ids)))
+    return [_branch(unit) for unit in session.scalars(query.order_by(Unit.name).limit(most))]
+
+
 def member_count(session: Session, unit_id: str) -> int:
     """How many members a branch's roll has."""
     query = sa.select(sa.func.count()).where(Member.unit_id == unit_id, Member.left_on.is_(None))
@@ -151,25 +172,40 @@ def named(session: Session, typed: str) -> Branch | None:
     return _branch(found) if found else None
 
 
-def search(session: Session, typed: str) -> list[Branch]:
-    """Branches with a box in whose name, or whose unit's name, every word typed stands.
+def search(session: Session, typed: str, *, everything: bool = False) -> list[Branch]:
+    """At most 20 branches in whose name, or whose unit's name, every word typed stands.
 
-    A word of Latin letters is looked for in their pinyin too, whole or by initials.
+    A word of Latin letters is looked for in their pinyin too, whole or by initials; where nothing
+    is found, Chinese words by their sound: one wrong character, or another script, is no obstacle.
+    Names that begin with the first word come first. What was merged is found by its old name;
+    `everything`: units without a box and closed ones too.
     """
     words = typed.casefold().split()[:5]
     if not words:
         return []
+    found = _found(session, words, everything)
+    sounds = [search_key(word).partition(" ")[0] for word in words]
+    return found or (_found(session, sounds, everything) if sounds != words else [])
+
+
+def _found(session: Session, words: list[str], everything: bool) -> list[Branch]:
     parent = sa.orm.aliased(Unit)
-    query = _query().join(Unit.box).outerjoin(parent, Unit.parent_id == parent.id)
-    query = query.where(Unit.closed_on.is_(None))
+    query = _query().outerjoin(parent, Unit.parent_id == parent.id)
+    if not everything:
+        still = Unit.closed_on.is_(None) | Unit.merged_into.is_not(None)
+        query = query.join(Unit.box).where(still)
     for word in words:
         places = [Unit.name, parent.name]
         if word.isascii() and word.isalnum():
             places += [Unit.search_key, parent.search_key]
         query = query.where(sa.or_(*(p.icontains(word, autoescape=True) for p in places)))
-    return [
-        _branch(unit) for unit in session.scalars(query.order_by(Unit.name).limit(MOST_RESULTS))
-    ]
+    begins = sa.or_(
+        Unit.name.istartswith(words[0], autoescape=True),
+        Unit.search_key.startswith(words[0], autoescape=True),
+        Unit.search_key.contains(f" {words[0]}", autoescape=True),
+    )
+    query = query.order_by(sa.case((begins, 0), else_=1), Unit.name).limit(MOST_RESULTS)
+    return [_branch(unit) for unit in session.scalars(query)]
 
 
 def tree(session: Session) -> tuple[TreeNode, ...]:

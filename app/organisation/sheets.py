@@ -56,7 +56,7 @@ HEADERS = {
     },
     "members": {
         "number": "number", "编号": "number", "name": "name", "姓名": "name",
-        "branch": "branch", "支部": "branch",
+        "branch": "branch", "支部": "branch", "left": "left", "离开": "left",
     },
     "staff": {
         "username": "username", "用户名": "username", "role": "role", "角色": "role",
@@ -96,7 +96,7 @@ class SheetError(Exception):
 
 @dataclass(frozen=True)
 class UnitRow:
-    """One line of the tree."""
+    """One line of the tree; `second_eyes` is None where the file doesn't tell."""
 
     row: int
     slug: str
@@ -105,17 +105,18 @@ class UnitRow:
     kind: UnitKind
     phone: str
     group: str
-    second_eyes: bool
+    second_eyes: bool | None
 
 
 @dataclass(frozen=True)
 class MemberRow:
-    """One line of the roll."""
+    """One line of the roll; `left`: they are on it no more."""
 
     row: int
     number: str
     name: str
     branch: str
+    left: bool = False
 
 
 @dataclass(frozen=True)
@@ -351,6 +352,13 @@ def _text(
     return text
 
 
+def _yes(values: dict[str, str], column: str, complain: Callable[..., None]) -> bool:
+    said = YES.get(values.get(column, "").casefold())
+    if said is None:
+        complain(column, N_("这一格请填“是”或“否”。"))
+    return bool(said)
+
+
 def _unit(row: int, values: dict[str, str], complain: Callable[..., None]) -> UnitRow | None:
     slug = values.get("slug", "")
     if not SLUG.fullmatch(slug):
@@ -358,22 +366,21 @@ def _unit(row: int, values: dict[str, str], complain: Callable[..., None]) -> Un
     kind = KINDS.get(values.get("kind", "").casefold())
     if kind is None:
         complain("kind", N_("类别只有 county、unit、branch、group（县、单位、支部、监督组）。"))
-    eyes = YES.get(values.get("second_eyes", "").casefold())
-    if eyes is None:
-        complain("second_eyes", N_("这一格请填“是”或“否”。"))
+    eyes = _yes(values, "second_eyes", complain) if values.get("second_eyes") else None
     name = _text(values, "name", 120, complain)
     phone = _text(values, "phone", 40, complain, least=0)
     if kind is None:
         return None
     return UnitRow(
-        row, slug, name, values.get("parent", ""), kind, phone, values.get("group", ""), bool(eyes)
+        row, slug, name, values.get("parent", ""), kind, phone, values.get("group", ""), eyes
     )
 
 
 def _member(row: int, values: dict[str, str], complain: Callable[..., None]) -> MemberRow:
     number = _text(values, "number", 32, complain)
     name = _text(values, "name", 60, complain)
-    return MemberRow(row, number, name, _text(values, "branch", 64, complain))
+    left = _yes(values, "left", complain)
+    return MemberRow(row, number, name, _text(values, "branch", 64, complain), left)
 
 
 def _staff(row: int, values: dict[str, str], complain: Callable[..., None]) -> StaffRow:

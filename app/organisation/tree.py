@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.errors import N_, Conflict, Invalid, NotFound
-from app.organisation.models import Box, Unit, UnitChange, UnitEvent, UnitKind
+from app.organisation.models import Box, Member, Unit, UnitChange, UnitEvent, UnitKind
 from app.organisation.pinyin import search_key
 from app.organisation.sheets import SLUG
 
@@ -140,7 +140,7 @@ def close(session: Session, changed: Unit, today: dt.date) -> None:
 def merge(session: Session, changed: Unit, into: Unit, today: dt.date) -> None:
     """Close a unit because it became part of another of its kind: its page leads there.
 
-    Receipts go on working, and its keepers finish the cases that are open.
+    Receipts go on working, and its keepers finish the cases that are open. Its members go along.
     """
     if into.id == changed.id or into.kind is not changed.kind or into.closed_on is not None:
         raise Invalid(N_("只能并到同一级的另一个单位，而且它没有撤。没有改动。"), field="into")
@@ -149,6 +149,8 @@ def merge(session: Session, changed: Unit, into: Unit, today: dt.date) -> None:
             move(session, child, into, today)
     close(session, changed, today)
     changed.merged_into = into.id
+    roll = sa.update(Member).where(Member.unit_id == changed.id)
+    session.execute(roll.values(unit_id=into.id))
     _note(session, changed, UnitChange.MERGED, today, changed.name, into.name)
     session.flush()
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    copy_current_request_context,
+    redirect,
+    render_template,
+    request,
+    stream_template,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -13,11 +22,12 @@ from app.errors import N_, Conflict, Invalid
 from app.i18n import gettext, sentence
 from app.organisation import exporting, importing, service, sheets, tree
 from app.organisation.models import Unit, UnitKind
+from app.progress import Progress, Running
 from app.sealing import service as sealing
 from app.staff import audit, guard, invitations, keepers
 from app.staff.models import Role
 from app.text import clean, printable
-from app.web import clock, config, keep_secret
+from app.web import clock, config
 
 blueprint = Blueprint("units", __name__, url_prefix="/desk/units")
 
@@ -34,9 +44,10 @@ def index() -> str:
         return render_template(
             "organisation/desk_units.html",
             q=q,
-            results=service.search(session, q) if q else None,
+            results=service.search(session, q, everything=True) if q else None,
             tree=service.tree(session),
             groups=service.groups(session),
+            most=service.MOST_RESULTS,
         )
 
 
@@ -178,34 +189,53 @@ def bring_in() -> ResponseReturnValue:
         if file is None or not file.filename:
             raise sheets.fault("", N_("还没有选文件，什么都没有导入。"))
         book = sheets.read_book(file.filename, file.read(sheets.MOST_BYTES + 1))
-        with transaction() as session:
-            done = importing.bring_in(session, book, clock().today())
-            staff_id, secret = guard.current().staff_id, config().secrets.instance_secret
-            rows = [(row.username, row.role, row.unit) for row in done.staff]
-            invited = invitations.invite_all(session, rows, clock().now(), staff_id, secret)
-            audit.record(session, clock().now(), staff_id, "import")
+        if book.staff and not guard.actor().is_office:
+            raise sheets.fault("staff", N_("请人只有县管理员能请。请去掉这张表，再导入一次。"))
+        with reading() as session:
+            importing.check(session, book)
     except sheets.SheetError as error:
         return _import_page(error.faults), 422
-    except (Invalid, Conflict) as error:
-        return _import_page([sheets.Fault("staff", 0, "", sentence(error))]), 422
-    keep_secret()
-    return _import_page(done=done, invited=invited)
+    response = Response(stream_template("organisation/import.html", **_import(book)))
+    response.headers["X-Accel-Buffering"] = "no"  # the proxy hands each piece on at once
+    return response
 
 
-def _import_page(
-    faults: list[sheets.Fault] | None = None,
-    done: importing.Imported | None = None,
-    invited: invitations.Invited | None = None,
-) -> str:
-    shown = [(f, f.filled(gettext(f.message))) for f in faults or []]
-    return render_template(
-        "organisation/import.html",
-        faults=shown,
-        done=done,
-        most=sheets.MOST_FAULTS,
-        links=[(name, _link(token)) for name, token in invited.links] if invited else [],
-        later=invited.later if invited else (),
-    )
+def _import_page(faults: list[sheets.Fault] | None = None) -> str:
+    shown = {"faults": _told(faults or []), "most": sheets.MOST_FAULTS}
+    return render_template("organisation/import.html", **shown)
+
+
+def _told(faults: list[sheets.Fault]) -> list[tuple[sheets.Fault, str]]:
+    return [(fault, fault.filled(gettext(fault.message))) for fault in faults]
+
+
+def _import(book: sheets.Book) -> dict[str, object]:
+    """The import, begun: its steps, and how it ended, which waits for the end."""
+    staff_id, today, now = guard.current().staff_id, clock().today(), clock().now()
+
+    @copy_current_request_context
+    def work(progress: Progress) -> tuple[importing.Imported, invitations.Invited]:
+        with transaction() as session:
+            done = importing.bring_in(session, book, today, progress)
+            rows = [(row.username, row.role, row.unit) for row in done.staff]
+            secret = config().secrets.instance_secret
+            invited = invitations.invite_all(session, rows, now, staff_id, secret)
+            audit.record(session, now, staff_id, "import")
+        return done, invited
+
+    running = Running(work)
+
+    def outcome() -> dict[str, object]:
+        try:
+            done, invited = running.result()
+        except sheets.SheetError as error:  # somebody changed the tree meanwhile
+            return {"faults": _told(error.faults)}
+        except (Invalid, Conflict) as error:
+            return {"faults": [(sheets.Fault("staff", 0, "", ""), sentence(error))]}
+        links = [(name, _link(token)) for name, token in invited.links]
+        return {"done": done, "links": links, "later": invited.later}
+
+    return {"steps": running, "outcome": outcome, "most": sheets.MOST_FAULTS}
 
 
 def _link(token: str) -> str:

@@ -39,6 +39,7 @@ class BranchCard:
     phone: str
     open: bool
     superior_name: str = ""
+    superior_slug: str = ""
     superior_box_id: str | None = None
     crowd: int | None = None
     closed: bool = False
@@ -67,7 +68,9 @@ def box_card(session: Session, branch: service.Branch) -> BranchCard:
     group = service.superior(session, branch.id)
     if group is None or group.box_id not in sealing.open_boxes(session, [group.box_id or ""]):
         return card
-    return replace(card, superior_name=group.name, superior_box_id=group.box_id)
+    return replace(
+        card, superior_name=group.name, superior_slug=group.slug, superior_box_id=group.box_id
+    )
 
 
 @blueprint.get("/")
@@ -80,6 +83,7 @@ def home() -> str:
             "organisation/home.html",
             q=q,
             results=cards(session, service.search(session, q)) if q else None,
+            most=service.MOST_RESULTS,
             found_answers=answers.find(session, q, NEWEST) if q else [],
             found_bulletins=published.find(session, q, NEWEST, today) if q else [],
             answers=answers.newest(session, NEWEST),

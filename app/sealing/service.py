@@ -10,6 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
+from app.organisation import service as organisation
+from app.organisation.models import Box
+from app.organisation.service import Branch
 from app.sealing.models import BoxKey, KeyWrap, OpeningKey, SealedItem
 
 
@@ -189,6 +192,14 @@ def open_boxes(session: Session, box_ids: Iterable[str]) -> frozenset[str]:
 
 
 # --- the opening key ----------------------------------------------------------------------------
+
+
+def closed_boxes(
+    session: Session, most: int, *, group_ids: Iterable[str] | None = None
+) -> list[Branch]:
+    """The units whose box is closed because nobody keeps it; `group_ids` as in `with_boxes`."""
+    kept = sa.select(BoxKey.box_id).where(BoxKey.retired_on.is_(None))
+    return organisation.with_boxes(session, Box.id.not_in(kept), most, group_ids=group_ids)
 
 
 def _lock_secret(instance_secret: bytes) -> bytes:

@@ -10,9 +10,8 @@ from app.crypto import stretch_password
 from app.db import reading, transaction
 from app.errors import N_, Forbidden, Invalid
 from app.i18n import gettext, moment, sentence
-from app.organisation.models import Unit
 from app.staff import audit, guard, invitations, second_factor, service, sessions
-from app.staff.enrolment_views import new_credentials, prove, qr
+from app.staff.enrolment_views import new_credentials, prove, qr, told
 from app.staff.forms import as_text
 from app.staff.models import Staff
 from app.staff.sessions import OpenSession
@@ -149,10 +148,7 @@ def _check_old(session: Session, old: bytes) -> Invalid | None:
 def _page(problem: str = "", place: str = "") -> str:
     own, now = _own(), clock().now()
     with reading() as session:
-        roles = [
-            (role.value, session.get_one(Unit, unit_id).name if unit_id else "")
-            for role, unit_id in sorted(guard.current().roles, key=lambda r: (r[0], r[1] or ""))
-        ]
+        roles = told(session, guard.current().roles)
         shown = {
             "codes_left": second_factor.recovery_codes_left(session, own.staff_id),
             "devices": second_factor.devices(session, own.staff_id, now),

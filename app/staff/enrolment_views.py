@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import segno
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 
 from app.db import reading, transaction
 from app.errors import N_, Invalid
 from app.i18n import gettext, sentence
-from app.organisation.models import Unit
+from app.organisation import service as organisation
 from app.staff import guard, invitations, keepers, second_factor
 from app.staff.forms import EnrolmentForm
 from app.staff.invitations import Enrolled, Enrolment
 from app.staff.models import Invitation, Role
+from app.staff.rights import RoleFor
 from app.web import clock, config, keep_secret, limit
 
 blueprint = Blueprint("enrolment", __name__, url_prefix="/desk")
@@ -92,20 +96,30 @@ def _page(token: str, form: EnrolmentForm, secret: str, problem: str = "") -> st
     with reading() as session:
         found = invitations.look(session, token, instance_secret, clock().now())
         roles = _roles(found, guard_roles=keepers.roles_of(session, found.staff_id or ""))
-        named = {unit_id: session.get_one(Unit, unit_id).name for _, unit_id in roles if unit_id}
+        named = told(session, roles)
     keep_secret()
     return render_template(
         "staff/invitation.html",
         token=token,
         username=found.username,
         renewal=found.staff_id is not None,
-        roles=[(role.value, named.get(unit_id or "", "")) for role, unit_id in roles],
+        roles=named,
         csrf_token=form.csrf_token.current_token,
         sealed=invitations.seal_secret(instance_secret, found.id, secret),
         secret=secret,
         qr=qr(secret, found.username),
         problem=problem,
     )
+
+
+def told(session: Session, roles: Collection[RoleFor]) -> list[tuple[str, list[str]]]:
+    """What somebody is, each role with the names of its units: none stands for the county."""
+    names = organisation.names(session, [unit_id for _, unit_id in roles if unit_id])
+    return [
+        (role.value, sorted(names[unit] for held, unit in roles if held is role and unit))
+        for role in Role
+        if any(held is role for held, _ in roles)
+    ]
 
 
 def _roles(

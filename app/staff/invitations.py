@@ -146,14 +146,13 @@ def invite_all(
     units = dict(session.execute(sa.select(Unit.slug, Unit.id)).all())
     links, later = [], []
     for username, role_name, slug in rows:
-        role, unit_id = Role(role_name), units.get(slug)
+        role = Role(role_name)
+        unit_id = units.get(slug) if role in HOLDING_ROLES else None  # the county's slug, or none
         name = keepers.require_username(username)
         staff = session.scalar(sa.select(Staff).where(Staff.username == name))
         there = session.scalar(sa.select(Invitation).where(Invitation.username == name))
         if staff is not None:
-            require_place(session, role, unit_id)
-            keepers.assign(session, staff, role, unit_id)
-            succession.first_key(session, unit_id if role in HOLDING_ROLES else None, now.date())
+            _appoint_again(session, staff, role, unit_id, now)
         elif there is None or there.expires_at <= now:
             token = invite(
                 session,
@@ -168,6 +167,16 @@ def invite_all(
         elif (there.role, there.unit_id) != (role, unit_id):
             later.append(name)
     return Invited(tuple(links), tuple(later))
+
+
+def _appoint_again(
+    session: Session, staff: Staff, role: Role, unit_id: str | None, now: dt.datetime
+) -> None:
+    if role not in HOLDING_ROLES and role in dict(keepers.roles_of(session, staff.id)):
+        return
+    require_place(session, role, unit_id)
+    keepers.assign(session, staff, role, unit_id)
+    succession.first_key(session, unit_id if role in HOLDING_ROLES else None, now.date())
 
 
 def require_place(session: Session, role: Role, unit_id: str | None) -> None:

@@ -188,19 +188,37 @@ def seal(session: Session, keys: list[RecoveryKey], box_key_id: str, private_key
     session.flush()
 
 
-def unsealed(
-    session: Session, box_id: str, box_keys: Mapping[str, bytes]
-) -> list[tuple[RecoveryKey, str]]:
-    """What one tap of a keeper would seal: each recovery key with a pair it doesn't have yet."""
-    own = set(session.scalars(sa.select(BoxKey.id).where(BoxKey.box_id == box_id))) & set(box_keys)
-    keys = covering(session, box_id)
+def offered(session: Session, own: Mapping[str, list[str]]) -> dict[str, list[RecoveryKey]]:
+    """By box, the recovery keys that cover it and lack one of the pairs that a keeper holds.
+
+    `own`: the pairs in the keeper's hand, by box. Three queries, whatever their number.
+    """
+    parent, above = sa.orm.aliased(Unit), sa.orm.aliased(Unit)
+    places = session.execute(
+        sa.select(Box.id, Unit.id, parent.id, above.id)
+        .join(Unit, Unit.id == Box.unit_id)
+        .outerjoin(parent, parent.id == Unit.parent_id)
+        .outerjoin(above, above.id == parent.parent_id)
+        .where(Box.id.in_(own))
+    ).all()
+    current = sa.select(RecoveryKey).where(RecoveryKey.retired_on.is_(None))
+    keys = session.scalars(current.order_by(RecoveryKey.created_on, RecoveryKey.id)).all()
+    pairs = [pair_id for of_box in own.values() for pair_id in of_box]
     rows = session.execute(
         sa.select(RecoveryGrant.recovery_key_id, RecoveryGrant.box_key_id).where(
-            RecoveryGrant.box_key_id.in_(own)
+            RecoveryGrant.box_key_id.in_(pairs)
         )
     )
-    sealed = {(key_id, own_id) for key_id, own_id in rows}
-    return [(key, own_id) for key in keys for own_id in own if (key.id, own_id) not in sealed]
+    sealed = {(key_id, pair_id) for key_id, pair_id in rows}
+    return {
+        box_id: [
+            key
+            for key in keys
+            if key.unit_id in (None, *units)
+            and any((key.id, pair_id) not in sealed for pair_id in own[box_id])
+        ]
+        for box_id, *units in places
+    }
 
 
 def recoverable(session: Session, box_key_id: str) -> bool:

@@ -62,17 +62,25 @@ def watches(session: Session, actor: Actor, unit_id: str) -> bool:
     return bool(session.scalar(sa.select(sa.exists(reach(outside).where(Unit.id == unit_id)))))
 
 
-def may_appoint(session: Session, actor: Actor, role: Role | None, unit_id: str | None) -> bool:
-    """Whether the actor may give and take this role for this unit.
+def given(session: Session, actor: Actor, listed: Iterable[RoleFor]) -> frozenset[RoleFor]:
+    """Which of these roles the actor may give and take; at most one query.
 
     The office: any. A keeper: the keepers of a unit that they keep the box of, and nobody else;
     a supervisor likewise.
     """
     if actor.is_office:
-        return True
-    if role not in HOLDING_ROLES or (role, unit_id) not in actor.roles:
-        return False
-    return bool(session.scalar(sa.select(sa.exists().where(Box.unit_id == unit_id))))
+        return frozenset(listed)
+    own = {pair for pair in listed if pair[0] in HOLDING_ROLES and pair in actor.roles}
+    units = {unit_id for _, unit_id in own}
+    boxes = set(session.scalars(sa.select(Box.unit_id).where(Box.unit_id.in_(units))))
+    return frozenset(pair for pair in own if pair[1] in boxes)
+
+
+def may_appoint(session: Session, actor: Actor, role: Role | None, unit_id: str | None) -> bool:
+    """Whether the actor may give and take this role for this unit; None: nobody's to give."""
+    if role is None:
+        return actor.is_office
+    return (role, unit_id) in given(session, actor, [(role, unit_id)])
 
 
 def require_appoint(session: Session, actor: Actor, role: Role | None, unit_id: str | None) -> None:
@@ -87,10 +95,8 @@ def may_renew(session: Session, actor: Actor, roles: Iterable[RoleFor]) -> bool:
     Threat: whoever issues the link could use it. So a keeper renews nobody who may do more than
     that keeper may give.
     """
-    held = list(roles)
-    return actor.is_office or (
-        bool(held) and all(may_appoint(session, actor, role, unit) for role, unit in held)
-    )
+    held = set(roles)
+    return actor.is_office or (bool(held) and held <= given(session, actor, held))
 
 
 def require_renew(session: Session, actor: Actor, roles: Iterable[RoleFor]) -> None:

@@ -4,42 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from itertools import groupby
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.db import UTCDateTime
 from app.errors import N_, Invalid
-from app.organisation.models import Box, Unit
+from app.organisation.models import Unit
 from app.sealing.models import BoxKey
-from app.staff import recovery, succession
-from app.staff.keepers import normal_username, roles_of
+from app.staff import box_status, recovery, rights
+from app.staff.box_status import BoxStatus, Holding
+from app.staff.keepers import normal_username
 from app.staff.models import (
     HOLDING_ROLES,
     Invitation,
-    KeyGrant,
-    PersonalKey,
     RecoveryGrant,
     RecoveryKey,
     Role,
     RoleAssignment,
     Staff,
 )
-from app.staff.rights import Actor, may_appoint, may_renew
+from app.staff.rights import Actor, RoleFor
 
 PAGE = 25
-
-
-class Holding(StrEnum):
-    """How somebody stands to the key of their unit's box."""
-
-    HOLDS = "holds"
-    PARTLY = "partly"  # the present pair, not every former one
-    WAITS = "waits"
-    NONE = "none"  # nothing to hold: no such role, no box, or no pair yet
 
 
 @dataclass(frozen=True)
@@ -61,23 +50,6 @@ class Entry:
     may_take_away: bool
     may_renew: bool
     may_hand_over: bool
-
-
-@dataclass(frozen=True)
-class BoxStatus:
-    """A unit's box as far as its keys go.
-
-    `state`: `never` had a pair, `held`, `unheld` (paper may still open it), `lost` (closed).
-    `mine`: the reader holds it. `offered`: recovery keys that one tap of the reader seals it to.
-    """
-
-    id: str
-    state: str
-    since: dt.date | None
-    mine: bool
-    may_rotate: bool
-    may_begin: bool
-    offered: list[RecoveryKey] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -121,13 +93,17 @@ def roster(
     shown, more = rows[:PAGE], len(rows) > PAGE
     units = _units(session, actor, {row.unit_id for row in shown}, slug)
     renewals = _renewals(session, shown)
+    roles = _roles(session, shown)
+    listed = {(row.role, row.unit_id) for row in shown}.union(*roles.values())
+    given = rights.given(session, actor, listed)
+    keyrings = box_status.read(session, actor, [unit.box for unit in units.values() if unit.box])
     groups = []
     for unit_slug, of_unit in _grouped(shown, units, whole=not after):
         unit = units.get(unit_slug)
-        box = _box_status(session, actor, unit.box) if unit and unit.box else None
-        holding = _holding(session, unit.box if unit else None, of_unit)
+        box = keyrings.status(actor, unit.box) if unit and unit.box else None
+        holding = keyrings.holding(unit.box) if unit and unit.box else {}
         entries = [
-            _entry(session, actor, row, renewals, holding, mine=bool(box and box.mine))
+            _entry(actor, row, given, roles, renewals, holding, mine=bool(box and box.mine))
             for row in of_unit
         ]
         groups.append(UnitGroup(unit_slug, unit.name if unit else "", box, entries))
@@ -217,11 +193,12 @@ def _rows(session: Session, actor: Actor, now: dt.datetime, slug: str, after: st
 
 def _units(session: Session, actor: Actor, ids: Iterable[str | None], slug: str) -> dict[str, Unit]:
     wanted: sa.ColumnElement[bool] = Unit.id.in_([unit_id for unit_id in ids if unit_id])
-    if not actor.is_office:
-        wanted = Unit.id.in_(actor.held_units())  # also those without anybody else
-    elif slug:
+    if slug:
         wanted = sa.or_(wanted, Unit.slug == slug)
-    return {unit.slug: unit for unit in session.scalars(sa.select(Unit).where(wanted))}
+    if not actor.is_office:
+        wanted &= Unit.id.in_(actor.held_units())
+    query = sa.select(Unit).options(joinedload(Unit.box)).where(wanted)
+    return {unit.slug: unit for unit in session.scalars(query)}
 
 
 def _grouped(
@@ -243,55 +220,24 @@ def _renewals(session: Session, rows: list[_Row]) -> dict[str, Invitation]:
     return {renewal.staff_id: renewal for renewal in found if renewal.staff_id}
 
 
-def _holding(session: Session, box: Box | None, rows: list[_Row]) -> dict[str, Holding]:
-    """How each person of a unit stands to its box's pairs; two queries."""
-    if box is None:
-        return {}
-    pairs = succession.keys_of(session, box.id)
-    granted = session.execute(
-        sa.select(PersonalKey.staff_id, KeyGrant.box_key_id)
-        .join(PersonalKey, PersonalKey.id == KeyGrant.personal_key_id)
-        .where(PersonalKey.retired_on.is_(None), KeyGrant.box_key_id.in_([key.id for key in pairs]))
-    ).all()
-    current = {key.id for key in pairs if key.retired_on is None}
-    open_to_somebody = {key_id for _, key_id in granted}
-    holding = {}
-    for row in rows:
-        own = {key_id for staff_id, key_id in granted if staff_id == row.staff_id}
-        if row.staff_id is None or row.role not in HOLDING_ROLES or not pairs:
-            continue
-        if not current or not own & current:
-            holding[row.id] = Holding.WAITS
-        else:
-            holding[row.id] = Holding.HOLDS if open_to_somebody <= own else Holding.PARTLY
-    return holding
-
-
-def _box_status(session: Session, actor: Actor, box: Box) -> BoxStatus:
-    pairs = succession.keys_of(session, box.id)
-    current = next((key for key in pairs if key.retired_on is None), None)
-    mine = any(key.id in actor.keys for key in pairs)
-    if current is None:
-        state = "lost" if pairs else "never"
-    else:
-        state = "held" if succession.holders(session, box.unit_id, current.id) else "unheld"
-    appointed = box.unit_id in actor.held_units()
-    offered = {key.id: key for key, _ in recovery.unsealed(session, box.id, actor.keys)}
-    return BoxStatus(
-        id=box.id,
-        state=state,
-        since=current.created_on if current else None,
-        mine=mine,
-        may_rotate=state == "held" and (appointed or actor.is_office),
-        may_begin=state == "never" and appointed,
-        offered=list(offered.values()),
+def _roles(session: Session, rows: list[_Row]) -> dict[str, set[RoleFor]]:
+    """Every role of everybody listed, in other units too; one query."""
+    held = session.execute(
+        sa.select(RoleAssignment.staff_id, RoleAssignment.role, RoleAssignment.unit_id).where(
+            RoleAssignment.staff_id.in_({row.staff_id for row in rows if row.staff_id})
+        )
     )
+    roles: dict[str, set[RoleFor]] = {}
+    for staff_id, role, unit_id in held:
+        roles.setdefault(staff_id, set()).add((role, unit_id))
+    return roles
 
 
 def _entry(
-    session: Session,
     actor: Actor,
     row: _Row,
+    given: frozenset[RoleFor],
+    roles: dict[str, set[RoleFor]],
     renewals: dict[str, Invitation],
     holding: dict[str, Holding],
     *,
@@ -299,7 +245,8 @@ def _entry(
 ) -> Entry:
     enrolled = row.staff_id is not None
     renewal = renewals.get(row.staff_id or "")
-    stands = holding.get(row.id, Holding.NONE)
+    holds = row.role in HOLDING_ROLES
+    stands = holding.get(row.staff_id or "", Holding.NONE) if holds else Holding.NONE
     issuer = renewal.invited_by if renewal else row.invited_by
     return Entry(
         id=row.id,
@@ -310,10 +257,10 @@ def _entry(
         lapsed=row.lapsed,
         own_link=issuer == actor.staff_id,
         holding=stands,
-        may_take_away=may_appoint(session, actor, row.role, row.unit_id),
+        may_take_away=(row.role, row.unit_id) in given,
         may_renew=enrolled
         and row.staff_id != actor.staff_id
-        and may_renew(session, actor, roles_of(session, row.staff_id or "")),
+        and roles.get(row.staff_id or "", set()) <= given,
         may_hand_over=mine and stands in (Holding.WAITS, Holding.PARTLY),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import sqlalchemy as sa
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
@@ -220,8 +221,8 @@ def _page(problem: str = "") -> str:
 
 
 def _own_slugs(session: Session, actor: rights.Actor) -> dict[str, str]:
-    units = [session.get_one(Unit, unit_id) for unit_id in sorted(actor.held_units())]
-    return {unit.slug: unit.name for unit in units}
+    units = sa.select(Unit.slug, Unit.name).where(Unit.id.in_(actor.held_units()))
+    return {slug: name for slug, name in session.execute(units.order_by(Unit.name))}  # noqa: C416
 
 
 def _own_roles(actor: rights.Actor) -> list[str]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
+from app.errors import N_, NotFound
 from app.staff import tokens
 from app.staff.models import RecoveryCode, Staff, TrustedDevice
 
@@ -132,12 +133,12 @@ def devices(session: Session, staff_id: str, now: dt.datetime) -> list[TrustedDe
 
 
 def end_device(session: Session, staff_id: str, device_id: str) -> None:
-    """End the trust in one device of this person; what is none of theirs is left alone."""
-    session.execute(
-        sa.delete(TrustedDevice).where(
-            TrustedDevice.id == device_id, TrustedDevice.staff_id == staff_id
-        )
-    )
+    """End the trust in one device of this person. Raises NotFound for anybody else's."""
+    found = session.get(TrustedDevice, device_id)
+    if found is None or found.staff_id != staff_id:
+        raise NotFound(N_("没有这台设备，可能已经不再信任了。"))
+    session.delete(found)
+    session.flush()
 
 
 def _binding(staff: Staff) -> str:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
+from app.errors import N_, NotFound
 from app.staff.models import StaffSession
 
 LIFETIME = dt.timedelta(hours=10)
@@ -145,14 +146,13 @@ def open_desks(session: Session, own: OpenSession, now: dt.datetime) -> list[Des
 
 
 def end_desk(session: Session, own: OpenSession, desk_id: str) -> None:
-    """Forget one session of the person; what is none of theirs is left alone."""
-    if re.fullmatch(r"[0-9a-f]{64}", desk_id):
-        session.execute(
-            sa.delete(StaffSession).where(
-                StaffSession.id_hash == bytes.fromhex(desk_id),
-                StaffSession.staff_id == own.staff_id,
-            )
-        )
+    """Forget one session of the person. Raises NotFound for anybody else's."""
+    well_formed = re.fullmatch(r"[0-9a-f]{64}", desk_id)
+    found = session.get(StaffSession, bytes.fromhex(desk_id)) if well_formed else None
+    if found is None or found.staff_id != own.staff_id:
+        raise NotFound(N_("没有这次登录，可能已经结束了。"))
+    session.delete(found)
+    session.flush()
 
 
 def end_others(session: Session, own: OpenSession) -> None:

@@ -189,7 +189,7 @@ def measured(cases: Cases, today: dt.date, days: Workdays) -> Measured:
     end = decided or today
     waited = days.between(cases.opened_on, end)
     counted = _counted(cases, end, days) if cases.halted else waited
-    return Measured(waited, decided is None, counted > terms.ANSWER_DAYS)
+    return Measured(waited, decided is None, counted > terms.current().answer)
 
 
 def gather(

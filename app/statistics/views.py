@@ -6,6 +6,7 @@ from flask import Blueprint, Response, render_template, request
 
 from app.campaigns import service as campaigns
 from app.campaigns.models import Campaign
+from app.cases import terms
 from app.db import reading
 from app.statistics import chart, sheet
 from app.statistics import service as statistics
@@ -50,6 +51,7 @@ def figures() -> str:
         columns=chart.columns(months),
         bars=_bars(found),
         chart=chart,
+        terms=terms.current(),
     )
 
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app import crypto
-from app.cases import enclosed, expiry, thread
+from app.cases import enclosed, expiry, terms, thread
 from app.cases.models import Rating
 from app.cases.receipt_file import receipt_file
 from app.cases.workflow import State
@@ -89,6 +89,7 @@ def _thread_page(
         typed_in=typed_in,
         opens_next=opens_by(key.made_on, clock().today()),
         kept_until=expiry.kept_until(page, config().thread_months),
+        terms=terms.current(),
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
 from app import crypto
-from app.cases import thread
+from app.cases import terms, thread
 from app.db import reading, transaction
 from app.errors import N_, Conflict, DomainError, Invalid, TooMany
 from app.i18n import gettext, sentence
@@ -230,6 +230,7 @@ def _receipt_page(holder: str, receipt: Receipt, pictures: int) -> str:
             "opens_next": opens_by(key.made_on, clock().today()),
             "pictures": pictures,
         },
+        terms=terms.current(),
         qr=_qr(promise),
         ticket=thread_ticket(key.id, receipt.keys),
     )

@@ -18,7 +18,7 @@ from app.organisation import exporting, importing, service, sheets
 from app.organisation.models import Box, Member, Unit, UnitKind
 from app.organisation.views import THIN
 from app.sealing.models import BoxKey
-from app.staff import keepers
+from app.staff import invitations, keepers
 from config import Config
 
 FATES = {State.WAITING, State.ACCEPTED, State.DECLINED, State.ANSWERING, State.ANSWERED,
@@ -100,10 +100,16 @@ def test_the_whole_county_has_every_state_of_boxes_and_opinions(app: Flask, conf
     assert page.count('class="said"') == 20
     with app.app_context():
         with db.reading() as session:
-            data = exporting.export(session, keepers.assignments(session))
+            held = keepers.assignments(session)
+            data = exporting.export(session, held)
         with db.transaction() as session:
             book = sheets.read_book("c.xlsx", data)
             done = importing.bring_in(session, book, clock.today())
+            rows = [(row.username, row.role, row.unit) for row in done.staff]
+            secret = config.secrets.instance_secret
+            invited = invitations.invite_all(session, rows, clock.now(), None, secret)
+            assert (invited.links, invited.later) == ((), ())
+            assert keepers.assignments(session) == held
     counts = (done.units_changed, done.units_added, done.members_changed, done.members_added)
     assert counts == (0,) * 4
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -19,6 +21,7 @@ from app.clock import Clock
 from app.organisation import exporting, importing, service, sheets, tree
 from app.organisation.models import Box, Member, Unit, UnitKind
 from app.organisation.sheets import Book, SheetError
+from tests.conftest import MONDAY
 
 UNITS: list[list[object]] = [
     ["slug", "name", "parent", "kind"],
@@ -112,6 +115,60 @@ def test_a_csv_is_read_in_the_encodings_that_offices_write(app: Flask, encoding:
     assert bring(app, book).members_added == 2
 
 
+def test_the_table_of_the_operators_guide_is_a_county(app: Flask) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "operator.md").read_text("utf-8")
+    lines = re.findall(r"^ {4}([^ ].*)$", guide[guide.index("A `units.csv`") :], re.MULTILINE)
+    done = bring(app, sheets.read_book("units.csv", "\n".join(lines[:5]).encode()))
+    assert done.units_added == 4
+    with app.app_context(), db.reading() as session:
+        longtan = service.branch(session, "longtan")
+        assert (longtan.phone, longtan.second_eyes) == ("0000-5551234", True)
+        assert service.superior(session, longtan.id) == service.branch(session, "jiandu-1")
+
+
+def test_what_the_file_does_not_tell_is_left_as_it_is(app: Flask) -> None:
+    rows = [[*row, ""] for row in UNITS]
+    rows[0][4], rows[4][4] = "second_eyes", "yes"
+    bring(app, sheets.read_book("x.xlsx", xlsx(units=rows)))
+    done = bring(app, sheets.read_book("x.xlsx", xlsx(units=UNITS)))  # without the column
+    assert done.units_changed == 0
+    with app.app_context(), db.reading() as session:
+        assert service.branch(session, "longtan").second_eyes
+    rows[4][4] = "no"
+    assert bring(app, sheets.read_book("x.xlsx", xlsx(units=rows))).units_changed == 1
+
+
+def test_who_left_is_counted_no_more_and_may_come_back(app: Flask) -> None:
+    bring(app, sheets.read_book("x.xlsx", xlsx(units=UNITS, members=MEMBERS)))
+
+    def said(word: str) -> tuple[int, int]:
+        rows = [[*MEMBERS[0], "离开"], [*MEMBERS[1], word]]
+        done = bring(app, sheets.read_book("x.xlsx", xlsx(members=rows)))
+        with app.app_context(), db.reading() as session:
+            longtan = service.branch(session, "longtan")
+            return done.members_changed, service.member_count(session, longtan.id)
+
+    assert said("是") == (1, 1)
+    assert said("是") == (0, 1)
+    assert said("") == (1, 2)
+
+
+def test_what_was_closed_is_told_by_its_cell_and_not_changed_in_silence(app: Flask) -> None:
+    bring(app, sheets.read_book("x.xlsx", xlsx(units=UNITS)))
+    bring(app, sheets.read_book("x.xlsx", xlsx(members=MEMBERS[:2])))
+    with app.app_context(), db.transaction() as session:
+        tree.close(session, tree.unit(session, "longtan"), MONDAY.date())
+        tree.close(session, tree.unit(session, "hejiaping"), MONDAY.date())
+    stone: list[object] = ["shiqiao", "石桥村支部", "hejiaping", "branch"]
+    rows = [UNITS[0], UNITS[4], stone]
+    with pytest.raises(SheetError) as caught:
+        bring(app, sheets.read_book("x.xlsx", xlsx(units=rows, members=MEMBERS)))
+    assert [(f.sheet, f.row, f.column) for f in caught.value.faults] == [
+        ("units", 2, "A"), ("units", 2, "C"), ("units", 3, "C"),
+        ("members", 3, "C"),  # the first is on its roll since before
+    ]  # fmt: skip
+
+
 def with_row(*cells: object) -> list[list[object]]:
     return [*map(list, UNITS), list(cells)]
 
@@ -121,6 +178,7 @@ def with_row(*cells: object) -> list[list[object]]:
     [
         (with_row("longtan", "又一个", "hejiaping", "branch"), "A"),  # a double
         (with_row("Long Tan", "坏标识", "hejiaping", "branch"), "A"),
+        (with_row("import", "占了网址", "hejiaping", "branch"), "A"),
         (with_row("x" * 65, "长标识", "hejiaping", "branch"), "A"),
         (with_row("shiqiao", "", "hejiaping", "branch"), "B"),
         (with_row("shiqiao", "长" * 121, "hejiaping", "branch"), "B"),
@@ -163,6 +221,23 @@ def test_members_and_staff_are_checked_against_the_tree(app: Flask) -> None:
     staff: list[list[object]] = [["username", "role", "unit"], ["laowang", "keeper", "nowhere"]]
     assert faults(app, list(map(list, UNITS)), members=members[:4], staff=staff) == [
         ("members", 2, "C"), ("members", 4, "A"), ("staff", 2, "C"),
+    ]  # fmt: skip
+
+
+def test_each_of_the_staff_has_the_place_of_their_role(app: Flask) -> None:
+    rows: list[list[object]] = [
+        ["username", "role", "unit"],
+        ["li", "keeper", ""],
+        ["li", "keeper", "hejiaping"],  # a unit without a box
+        ["li", "keeper", "longtan"],
+        ["li", "keeper", "longtan"],
+        ["wu", "supervisor", "group-1"],
+        ["zhang", "office", "longtan"],
+        ["zhang", "office", ""],
+        ["zhang", "operator", "county"],
+    ]
+    assert faults(app, list(map(list, UNITS)), staff=rows) == [
+        ("staff", 2, "C"), ("staff", 3, "C"), ("staff", 5, "A"), ("staff", 7, "C"),
     ]  # fmt: skip
 
 

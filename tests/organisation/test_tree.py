@@ -8,17 +8,19 @@ import re
 import pytest
 from flask import Flask
 
-from app import db
+from app import db, progress
 from app.clock import Clock
 from app.errors import Conflict, Invalid
-from app.organisation import service, tree
+from app.organisation import importing, service, tree
 from app.organisation.models import UnitKind
 from app.organisation.pinyin import search_key
+from app.staff.models import Role
 from config import Config
 from tests.cases.conftest import Scene
 from tests.cases.test_desk import make_keeper
 from tests.cases.test_desk_at_once import office, token_of
 from tests.organisation.test_importing import MEMBERS, UNITS, xlsx
+from tests.test_other_units import somebody
 
 
 @pytest.fixture
@@ -32,6 +34,7 @@ def scene(app: Flask, config: Config) -> Scene:
         ("hjp", "何家坪镇机关支部"), ("hejiaping", "何家坪镇机关支部"),
         ("家坪", "何家坪镇机关支部"),
         ("HJPZ jg", "何家坪镇机关支部"), ("cqs", "重庆市支部"), ("zqs", "重庆市支部"),
+        ("石橋村", "石桥村支部"), ("何家平 机关", "何家坪镇机关支部"),  # by sound
     ],
 )  # fmt: skip
 def test_a_branch_is_found_by_characters_and_by_pinyin(app: Flask, typed: str, name: str) -> None:
@@ -55,6 +58,16 @@ def test_a_branch_is_found_by_characters_and_by_pinyin(app: Flask, typed: str, n
         assert [found.name for found in service.search(session, typed)] == [name]
 
 
+def test_the_office_finds_what_has_no_box_and_what_was_closed(scene: Scene) -> None:
+    with scene.writing() as session:
+        tree.close(session, tree.unit(session, "longtan"), scene.clock.today())
+        assert service.search(session, "longtan") == []
+        assert [b.slug for b in service.search(session, "县直")] == ["shiqiao"]  # below it
+        assert [b.slug for b in service.search(session, "longtan", everything=True)] == ["longtan"]
+        found = service.search(session, "县直", everything=True)
+        assert found[0].slug == "office"  # what begins with the word stands first
+
+
 def test_pinyin_of_a_long_name_with_many_readings_stays_short() -> None:
     assert len(search_key("重长乐行都还" * 30)) < 2000
 
@@ -74,8 +87,10 @@ def test_a_merged_branch_leads_to_its_heir_and_its_receipts_still_work(scene: Sc
     scene.answer(case_id, "合并以后答的。")  # its keepers finish what is open
     assert scene.said(scene.thread(receipt))[-1][2] == "合并以后答的。"
     assert "合并以后答的" in client.get("/units/longtan").get_data(as_text=True)
+    assert "并走了" in client.get("/?q=longtan").get_data(as_text=True)
     with scene.writing() as session:
-        assert [b.name for b in service.search(session, "longtan")] == []
+        (found,) = service.search(session, "longtan")  # under its old name
+        assert (found.name, found.closed) == ("longtan支部", True)
         tree.reopen(session, tree.unit(session, "longtan"), scene.clock.today())
         assert {e.change for e in tree.history(session, tree.unit(session, "longtan").id)} == {
             "closed", "merged", "reopened",
@@ -147,3 +162,50 @@ def test_the_office_sets_up_and_changes_the_tree_in_the_browser(app: Flask, conf
     exported = client.get("/desk/units/export")
     assert exported.data.startswith(b"PK")
     assert "石桥社区支部" in client.get("/desk/units?q=sqsq").get_data(as_text=True)
+
+
+def test_an_import_tells_its_progress_on_the_page(
+    app: Flask, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PAUSE", 0.0)
+    client = office(app, config, "office-1")
+    data = {"csrf_token": token_of(client, "/desk/units/import")}
+    file = (io.BytesIO(xlsx(units=UNITS, members=MEMBERS)), "x.xlsx")
+    answer = client.post("/desk/units/import", data={**data, "file": file})
+    page = answer.get_data(as_text=True)
+    assert re.findall(r'<progress max="(\d)" value="(\d)">', page) == [
+        ("4", "1"), ("4", "2"), ("4", "3"), ("4", "4"), ("2", "1"), ("2", "2"),
+    ]  # fmt: skip
+    assert page.index("</progress>") < page.index("导入好了")
+    assert answer.headers["X-Accel-Buffering"] == "no"
+
+
+def test_what_changed_between_the_check_and_the_import_undoes_all_of_it(
+    app: Flask, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = office(app, config, "office-1")
+    data = {"csrf_token": token_of(client, "/desk/units/import")}
+    bad: list[list[object]] = [*UNITS, ["shiqiao", "石桥村支部", "nowhere", "branch"]]
+    checked = importing.check
+    monkeypatch.setattr(importing, "check", lambda *_: monkeypatch.undo())  # the first alone
+    file = (io.BytesIO(xlsx(units=bad)), "x.xlsx")
+    page = client.post("/desk/units/import", data={**data, "file": file}).get_data(as_text=True)
+    assert importing.check is checked
+    assert "什么都没有导入" in page
+    assert "导入好了" not in page
+    assert client.get("/desk/units/hejiaping").status_code == 404
+
+
+def test_whoever_runs_the_machine_invites_nobody_by_a_spreadsheet(
+    app: Flask, config: Config
+) -> None:
+    operator = somebody(app, config, Role.OPERATOR, None)
+    data = {"csrf_token": token_of(operator, "/desk/units/import")}
+    rows = [["username", "role", "unit"], ["mallory", "office", ""]]
+    file = (io.BytesIO(xlsx(units=UNITS, staff=rows)), "x.xlsx")
+    answer = operator.post("/desk/units/import", data={**data, "file": file})
+    assert answer.status_code == 422
+    assert operator.get("/desk/units/hejiaping").status_code == 404
+    file = (io.BytesIO(xlsx(units=UNITS)), "x.xlsx")
+    assert operator.post("/desk/units/import", data={**data, "file": file}).status_code == 200
+    assert operator.get("/desk/units/hejiaping").status_code == 200

@@ -28,7 +28,7 @@ SAID = {
 }
 
 
-def sheet(path: Path) -> Path:
+def sheet(path: Path, kind: str = "branch") -> Path:
     book = openpyxl.Workbook()
     units = book.active
     assert units is not None
@@ -36,7 +36,7 @@ def sheet(path: Path) -> Path:
     for row in (
         ["slug", "name", "parent", "kind", "group", "second_eyes"],
         ["shuiliju", "县水利局", "county", "unit", "jiandu-1", ""],
-        ["shuiliju-jiguan", "水利局机关支部", "shuiliju", "branch", "", "是"],
+        ["shuiliju-jiguan", "水利局机关支部", "shuiliju", kind, "", "是"],
     ):
         units.append(row)
     staff = book.create_sheet("staff")
@@ -59,6 +59,24 @@ def enrol(page: Page, link: str) -> str:
     page.click("button.main")
     assert page.locator("h1").inner_text() == "办好了，请收好恢复码"
     return secret
+
+
+def enter(page: Page, instance: Instance, username: str, totp_secret: str) -> None:
+    """Sign in just after enrolling: that code is spent, the next step's is good already."""
+    page.goto(f"{instance.base}/desk/sign-in")
+    page.fill("#username", username)
+    page.fill("#password", PASSWORD)
+    page.click("button.main")
+    page.fill("#totp", pyotp.TOTP(totp_secret).at(time.time(), counter_offset=1))
+    page.click("button.main")
+    page.wait_for_url("**/desk/queue")
+
+
+def bring_in(office: Page, instance: Instance, file: Path) -> None:
+    office.goto(f"{instance.base}/desk/units/import")
+    office.set_input_files("#file", file)
+    office.click("form[enctype] button.main")
+    office.wait_for_load_state()  # the page comes piece by piece
 
 
 def drop(page: Page, instance: Instance, text: str) -> str:
@@ -94,36 +112,30 @@ def press(page: Page, move: str, **fields: str) -> None:
 
 
 def test_a_committees_monday(instance: Instance, browser: Browser, tmp_path: Path) -> None:
-    # The office brings the branch and its two keepers in from a spreadsheet.
+    # The office brings the branch and its two keepers in from a spreadsheet: at the second try.
     office = phone(browser)
     sign_in(office, instance, instance.account("office", "county"))
-    office.goto(f"{instance.base}/desk/units/import")
-    office.set_input_files("#file", sheet(tmp_path / "county.xlsx"))
-    office.click("form[enctype] button.main")
+    bring_in(office, instance, sheet(tmp_path / "county.xlsx", kind="club"))
+    cells = office.locator("tbody tr").first.locator("td").all_inner_texts()
+    assert cells[:3] == ["units", "3", "D"]
+    assert office.goto(f"{instance.base}/units/shuiliju").status == 404
+    bring_in(office, instance, sheet(tmp_path / "county.xlsx"))
     links = [code.inner_text() for code in office.locator("td code").all()]
     assert len(links) == 2
 
-    # Both enrol; the first gets the box's key at once and hands it over to the second.
+    # Both enrol; the first gets the box's key at once and hands it over to the second. Before that
+    # the box is closed.
+    speaker = phone(browser)
+    speaker.goto(f"{instance.base}/box/shuiliju-jiguan")
+    assert speaker.locator("main a[href^='tel:']").count() == 1
+    assert speaker.locator("#opinion").count() == 0
     zhao, qian = phone(browser), phone(browser)
-    accounts = [
-        {"username": name, "password": PASSWORD, "totp_secret": enrol(page, link)}
-        for name, page, link in zip(("zhao", "qian"), (zhao, qian), links, strict=True)
-    ]
-    for page, account in zip((zhao, qian), accounts, strict=True):
-        ahead = pyotp.TOTP(account["totp_secret"])
-        page.goto(f"{instance.base}/desk/sign-in")
-        page.fill("#username", account["username"])
-        page.fill("#password", account["password"])
-        page.click("button.main")
-        # The code of the enrolment is spent: the next step's is good already.
-        page.fill("#totp", ahead.at(time.time(), counter_offset=1))
-        page.click("button.main")
-        page.wait_for_url("**/desk/queue")
+    for name, page, link in zip(("zhao", "qian"), (zhao, qian), links, strict=True):
+        enter(page, instance, name, enrol(page, link))
     zhao.goto(f"{instance.base}/desk/staff")
     zhao.locator("[data-person=qian] button", has_text="交给钥匙").click()
 
     # Six people speak; the boxes are opened.
-    speaker = phone(browser)
     codes = {name: drop(speaker, instance, text) for name, text in SAID.items()}
     instance.command("open-boxes", "--now")
 
@@ -154,6 +166,13 @@ def test_a_committees_monday(instance: Instance, browser: Browser, tmp_path: Pat
     case(zhao, instance, SAID["into"])
     press(zhao, "approve")
 
+    # Where it was referred it waits, with its words.
+    town = phone(browser)
+    sign_in(town, instance, instance.account("keeper", "hejiaping-jiguan"))
+    case(town, instance, SAID["refer"])
+    assert town.inner_text("[data-opinion]") == SAID["refer"]
+    assert state(town) == "waiting"
+
     # The speakers come back.
     read(speaker, instance, codes["merge"])
     assert texts(speaker, "desk") == ["台阶这周铺防滑条。"]
@@ -178,7 +197,8 @@ def test_a_committees_monday(instance: Instance, browser: Browser, tmp_path: Pat
     case(qian, instance, SAID["decline"])
     assert state(qian) == "reopened"
 
-    # Zhao leaves: nothing opens for them any more; Qian goes on under a new key.
+    # Zhao leaves: nothing opens for them any more; Qian goes on under a new key, and hands all of
+    # them over to Sun, whom the office has invited.
     office.goto(f"{instance.base}/desk/staff?unit=shuiliju-jiguan")
     office.locator("[data-person=zhao] summary").click()
     office.locator("[data-person=zhao] button", has_text="撤下这项职责").click()
@@ -186,3 +206,49 @@ def test_a_committees_monday(instance: Instance, browser: Browser, tmp_path: Pat
     assert SAID["answer"][:12] not in zhao.content()
     case(qian, instance, SAID["decline"])
     assert SAID["decline"] in qian.content()
+    office.goto(f"{instance.base}/desk/staff?unit=shuiliju-jiguan")
+    office.fill("#username", "sun")
+    office.select_option("#role", "keeper")
+    office.click("form.card button.main")
+    sun = phone(browser)
+    enter(sun, instance, "sun", enrol(sun, office.inner_text("[data-link]")))
+    assert SAID["decline"][:12] not in sun.content()
+    qian.goto(f"{instance.base}/desk/staff")
+    qian.locator("[data-person=sun] button", has_text="交给钥匙").click()
+    case(sun, instance, SAID["decline"])
+    assert sun.inner_text("[data-opinion]") == SAID["decline"]
+
+
+def test_a_keeper_works_by_keyboard_alone(instance: Instance, browser: Browser) -> None:
+    visitor = phone(browser)
+    for text in ("第一件：院墙裂了一道缝。", "第二件：食堂的门关不上。"):
+        visitor.goto(f"{instance.base}/box/demo")
+        visitor.fill("#opinion", text)
+        visitor.click("button.main")
+    instance.command("open-boxes", "--now")
+    page = browser.new_context().new_page()
+    sign_in(page, instance, instance.account("keeper", "demo"))
+    mine = page.locator("[data-case] a.row", has_text="件：")
+    focus = "document.activeElement.textContent"
+    for _ in range(mine.count() + 1):  # j goes down to the last row, and stays there
+        page.keyboard.press("j")
+    last = page.evaluate(focus)
+    page.keyboard.press("k")
+    assert page.evaluate(focus) != last
+    page.keyboard.press("x")
+    assert page.locator("input[name=case]:checked").count() == 1
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desk/cases/*")
+    page.keyboard.press("?")
+    assert "不予采纳" in page.inner_text("#keys")
+    page.keyboard.press("Escape")
+    page.keyboard.press("d")  # opens the form and goes to its first field; nothing is sent
+    assert page.evaluate("document.activeElement.name") == "reason"
+    page.keyboard.press("Space")
+    page.focus("#decline-message")
+    page.keyboard.type("a j ? d")  # in a field a key is a letter
+    assert page.input_value("#decline-message") == "a j ? d"
+    assert not page.locator("#keys").is_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-state=declined]")
