@@ -166,7 +166,7 @@ def test_a_text_browser_shows_the_warning_and_its_buttons(
     shown = read_as_text(str(saved))
     for words in (
         "还没投，请先看一眼",
-        "13800138000 电话",
+        "13800138000（电话）",
         "遮住再投",
         "原样投",
         "回去改一改",
