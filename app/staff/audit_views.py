@@ -54,6 +54,7 @@ ACTIONS = {
     "draft": N_("起草答复"),
     "discard": N_("作废草稿"),
     "approve": N_("发布答复"),
+    "key_in": N_("代为录入"),
     "draft_bulletin": N_("起草通报"),
     "save_bulletin": N_("改通报的稿子"),
     "discard_bulletin": N_("作废通报的稿子"),
