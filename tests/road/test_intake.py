@@ -41,6 +41,14 @@ def pdf_text(page: Page, selector: str) -> str:
     return "\n".join(found.extract_text().replace("\0", "") for found in pages)
 
 
+def opened(browser: Browser, instance: Instance, code: str) -> Page:
+    """Somebody who came back with a receipt, the thread before them."""
+    page: Page = phone(browser)
+    read(page, instance, code)
+    page.locator("[data-message]").first.wait_for()
+    return page
+
+
 def test_a_caller_writes_down_fours_and_reads_the_answer_with_them(
     browser: Browser, instance: Instance, desk: Page
 ) -> None:
@@ -63,8 +71,7 @@ def test_a_caller_writes_down_fours_and_reads_the_answer_with_them(
     assert code not in re.sub(r"\D", "", desk.content())
     instance.command("open-boxes", "--now")
     answer(desk, instance, CALLED, "泵换好了。")
-    caller = phone(browser)
-    read(caller, instance, code)
+    caller = opened(browser, instance, code)
     assert texts(caller, "speaker") == [CALLED]
     assert texts(caller, "desk") == ["泵换好了。"]
     assert caller.locator("[data-seen-by-staff]").count() == 1
@@ -83,8 +90,7 @@ def test_a_meeting_takes_its_receipts_home_on_one_sheet(
     assert len(codes) == 2
     instance.command("open-boxes", "--now")
     for code, words in zip(codes, SAID, strict=True):
-        speaker = phone(browser)
-        read(speaker, instance, code)
+        speaker = opened(browser, instance, code)
         assert texts(speaker, "speaker") == [words]
         assert speaker.locator("[data-seen-by-staff]").count() == 1
 
@@ -103,6 +109,5 @@ def test_a_printed_form_comes_back_through_the_paper_desk(
     desk.locator("[name=code]").first.fill(code)
     desk.click("button.main")
     fits(desk)
-    writer = phone(browser)
-    read(writer, instance, code)
+    writer = opened(browser, instance, code)
     assert texts(writer, "speaker") == ["路灯坏了。"]
