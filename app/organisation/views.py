@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.bulletins import published
 from app.cases import answers
 from app.db import reading
+from app.evaluations import published as evaluations
 from app.organisation import service
 from app.sealing import service as sealing
 from app.statistics import service as statistics
@@ -112,5 +113,6 @@ def branch(slug: str) -> str:
             below=cards(session, service.below(session, found.id)),
             answers=answers.newest(session, 10, box_ids=[found.box_id]) if found.box_id else [],
             bulletins=published.newest(session, NEWEST, today, unit_id=found.id),
+            rounds=evaluations.newest(session, NEWEST, unit_id=found.id),
             whole=None if told else statistics.figures(session, today, slug=slug).whole,
         )

@@ -97,7 +97,8 @@ def test_a_round_is_walked_from_draft_to_published_result(assembly: Assembly) ->
     assert text_of(turnout) == "15 ÷ 16"
     assert "80–100%" in shown
     assert "多数同志认可" in shown
-    assert f'href="{address}"' in assembly.app.test_client().get("/results").text
+    for listing in ("/results", "/units/longtan"):
+        assert f'href="{address}"' in assembly.app.test_client().get(listing).text
     english = assembly.app.test_client().get(f"{address}?lang=en&view=large").text
     assert "80–100%" in english
     pdf = assembly.app.test_client().get(f"{address}.pdf")
