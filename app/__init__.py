@@ -15,7 +15,7 @@ from app.bulletins import desk_views as bulletin_desk_views
 from app.bulletins import views as bulletin_views
 from app.campaigns import setup_views
 from app.campaigns import views as campaigns_views
-from app.cases import queue_views, removal_views, terms
+from app.cases import precedent_views, queue_views, removal_views, terms
 from app.cases import views as cases_views
 from app.clock import Clock, use_calendar
 from app.evaluations import desk_views as evaluation_desk_views
@@ -24,7 +24,7 @@ from app.evaluations import views as evaluation_views
 from app.intake import sheet_views as intake_sheet_views
 from app.intake import views as intake_views
 from app.notifications import views as notifications_views
-from app.organisation import unit_views
+from app.organisation import contact_views, unit_views
 from app.organisation import views as organisation_views
 from app.staff import (
     account_views,
@@ -48,6 +48,7 @@ __all__ = ["create_app", "models"]
 _BLUEPRINTS = (
     organisation_views.blueprint,
     unit_views.blueprint,
+    contact_views.blueprint,
     submissions_views.blueprint,
     receipt_views.blueprint,
     cases_views.public,
@@ -59,6 +60,7 @@ _BLUEPRINTS = (
     intake_views.blueprint,
     intake_sheet_views.blueprint,
     removal_views.blueprint,
+    precedent_views.blueprint,
     bulletin_desk_views.blueprint,
     evaluation_views.blueprint,
     evaluation_desk_views.blueprint,

@@ -13,7 +13,8 @@ from flask.cli import with_appcontext
 from app import db
 from app.errors import DomainError
 from app.i18n import gettext
-from app.organisation import exporting, importing, sheets
+from app.notifications import leaders
+from app.organisation import contacts, exporting, importing, sheets
 from app.organisation import service as organisation
 from app.staff import invitations, keepers, succession
 from app.staff.models import Role
@@ -81,6 +82,15 @@ def bring_in(file: Path) -> None:
             done = importing.bring_in(session, book, clock().today(), _show_progress)
             rows = [(row.username, row.role, row.unit) for row in done.staff]
             secret = config().secrets.instance_secret
+            for leader_id, email in done.addresses:
+                leaders.set_address(
+                    session,
+                    secret,
+                    leader_id=leader_id,
+                    county_id=organisation.county(session).id,
+                    name=contacts.leader(session, leader_id).name,
+                    address=email,
+                )
             invited = invitations.invite_all(session, rows, clock().now(), None, secret)
     except DomainError as error:
         _refuse(error)
@@ -91,7 +101,8 @@ def bring_in(file: Path) -> None:
         sys.exit(2)
     click.echo(
         f"units: {done.units_added} added, {done.units_changed} changed;"
-        f" members: {done.members_added} added, {done.members_changed} changed"
+        f" members: {done.members_added} added, {done.members_changed} changed;"
+        f" contact points: {done.contacts_changed} changed"
     )
     for username, token in invited.links:
         click.echo(f"invitation for {username}: {address(config())}/desk/invitation/{token}")

@@ -14,6 +14,7 @@ from app.notifications import service as notifications
 from app.notifications.channels import DeliveryError, Parcel, Post
 from app.sealing import service as sealing
 from app.staff import succession
+from app.supervision import daily, escalation
 from app.transparency import tree
 from config import Config
 
@@ -89,6 +90,34 @@ def put_digests(config: Config, clock: Clock) -> None:
         outbox.purge(session, clock.now())
 
 
+def count_campaigns(clock: Clock) -> None:
+    """Once a day, count anew what the board is sorted by: the roll and the calendar moved on."""
+    today = clock.today()
+    with db.reading() as session:
+        if daily.is_done(session, "count", today):
+            return
+        parts = daily.campaigns_to_count(session)
+    for campaign_id, branches in parts:  # each in a transaction of its own, as above
+        with db.transaction() as session:
+            daily.count(session, campaign_id, branches, today)
+    with db.transaction() as session:
+        daily.claim(session, "count", today)
+
+
+def chase_overdue(config: Config, clock: Clock) -> None:
+    """Once on each working day, in office hours: tell of what is overdue, one step further."""
+    local = clock.local()
+    if not daily.office_hours(local, config.digest_hour):
+        return
+    with db.reading() as session:
+        if daily.is_done(session, "overdue", local.date()):
+            return
+    with db.transaction() as session:
+        if daily.claim(session, "overdue", local.date()):
+            link = f"{config.public_url}/desk/board"
+            escalation.take(session, clock.now(), local.date(), link)
+
+
 def deliver(config: Config, clock: Clock) -> int:
     """Send what is due, for one turn at most; returns how many arrived.
 
@@ -96,11 +125,13 @@ def deliver(config: Config, clock: Clock) -> int:
     again once its lease has passed, under the same id. While the mail server is away one letter a
     turn asks for it, the others wait without using up their tries.
     """
+    in_hours = daily.office_hours(clock.local(), config.digest_hour)
+    held = () if in_hours else tuple(escalation.KINDS.values())
     arrived, mail, end = 0, True, clock.now() + TURN
     for _ in range(MOST_AT_ONCE):
         with db.transaction() as session:
             found = notifications.next_addressed(
-                session, config.secrets.instance_secret, clock.now(), mail=mail
+                session, config.secrets.instance_secret, clock.now(), mail=mail, held=held
             )
         if found is None:
             break
@@ -144,4 +175,6 @@ def run_due(config: Config, clock: Clock) -> None:
     rotate_keys(clock)
     settle_appraisals(clock)
     put_digests(config, clock)
+    count_campaigns(clock)
+    chase_overdue(config, clock)
     deliver(config, clock)

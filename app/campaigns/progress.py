@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.campaigns.models import (
@@ -31,6 +32,7 @@ from app.organisation.models import Member, Unit, UnitKind
 # What was measured elsewhere, by kind of action and unit: answers, bulletins, ballots.
 Measured = Mapping[tuple[ActionKind, str], int]
 BATCH = 500
+_KEYS = ("campaign_id", "unit_id")
 
 
 @dataclass(frozen=True)
@@ -205,11 +207,6 @@ def recount(
     """Write anew how many actions these branches have begun and met."""
     actions = required(session, campaign.id)
     found = standings(session, actions, unit_ids, measured)
-    session.execute(
-        sa.delete(BranchProgress).where(
-            BranchProgress.campaign_id == campaign.id, BranchProgress.unit_id.in_(list(found))
-        )
-    )
     rows = [
         {
             "campaign_id": campaign.id,
@@ -220,10 +217,16 @@ def recount(
             "late": sum(line.late(today) for line in lines),
             "counted_on": today,
         }
-        for unit_id, lines in found.items()
+        for unit_id, lines in sorted(found.items())
     ]
-    if rows:
-        session.execute(sa.insert(BranchProgress), rows)
+    if not rows:
+        return
+    # The daily job and a branch that records may count at the same moment: the later one counts.
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(BranchProgress)
+    keys = [BranchProgress.campaign_id, BranchProgress.unit_id]
+    changed = {name: insert.excluded[name] for name in rows[0] if name not in _KEYS}
+    session.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), rows)
 
 
 def branches(session: Session) -> list[str]:

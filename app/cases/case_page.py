@@ -16,7 +16,6 @@ from app.organisation import service as organisation
 from app.organisation.service import Branch
 from app.sealing import service as sealing
 from app.sealing.attachments import Attachment
-from app.staff import keepers
 from app.submissions.service import Content
 
 GROUP_MOVES = (Move.UPHOLD, Move.OVERTURN)
@@ -40,8 +39,9 @@ class CasePage:
     """A case as the desk sees it; `content` is None when these keys don't open its words.
 
     `kept`: the person keeps its box. Otherwise a supervision group reads what was taken to it:
-    `appeal` and `blamed` tell what of that is still to be decided, `partial` that they may not be
-    the one who decides. `attachments` is None when they are lost.
+    `appeal` and `blamed` tell what of that is still to be decided, by `recourse_due_on` at the
+    latest, `partial` that they may not be the one who decides. `attachments` is None when they
+    are lost.
     """
 
     id: str
@@ -61,6 +61,7 @@ class CasePage:
     appeal: bool = False
     blamed: bool = False
     partial: bool = False
+    recourse_due_on: dt.date | None = None
     merged_into: str | None = None
     neighbours: tuple[Branch, ...] = ()
     attachments: tuple[Attachment, ...] | None = ()
@@ -70,19 +71,17 @@ class CasePage:
 def case_page(session: Session, desk: Unlocked, case_id: str, today: dt.date) -> CasePage:
     """Everything of a case that the unlocked keys open.
 
-    What went past the branch is left out for whoever keeps the branch's box, even if they sit in
-    the supervision group as well.
+    What went past the branch is left out for whoever keeps the branch's box or ever had the case
+    in hand, even if they sit in the supervision group as well.
     """
     case = service.get(session, desk, case_id)
     kept = case.box_id in desk.box_ids
-    shown = _shown(session, desk, case)
+    partial = not kept and recourse.handled(session, desk.staff_id, case)
+    shown = _shown(session, desk, case, outside=not (kept or partial))
     content = service.content_in(shown)
     drafts = [Draft.decode(raw) for item, raw in shown if item.kind is ItemKind.DRAFT]
     branch = service.branch_of(session, case)
-    appeal, blamed = (
-        not kept and bool(recourse.open_recourse(session, case.id, kind, desk.box_ids))
-        for kind in (RecourseKind.APPEAL, RecourseKind.BLAMED)
-    )
+    raised = {} if kept else _raised(session, desk, case)
     return CasePage(
         id=case.id,
         version=case.version,
@@ -95,12 +94,13 @@ def case_page(session: Session, desk: Unlocked, case_id: str, today: dt.date) ->
         publish=service.consent_in(shown, content),
         messages=_messages(shown),
         draft=drafts[-1] if drafts else None,
-        moves=_moves(case, kept=kept, appeal=appeal),
+        moves=_moves(case, kept=kept, appeal=RecourseKind.APPEAL in raised),
         needs_second_eyes=branch.second_eyes and bool(drafts) and drafts[-1].by == desk.staff_id,
         kept=kept,
-        appeal=appeal,
-        blamed=blamed,
-        partial=not kept and keepers.ever_held(session, desk.staff_id, case.box_id),
+        appeal=RecourseKind.APPEAL in raised,
+        blamed=RecourseKind.BLAMED in raised,
+        partial=partial,
+        recourse_due_on=terms.recourse_due_on(min(raised.values())) if raised else None,
         merged_into=case.merged_into,
         closes_on=terms.closes_on(case),
         neighbours=_neighbours(session, branch) if legal(case.state, Move.REFER) else (),
@@ -108,14 +108,23 @@ def case_page(session: Session, desk: Unlocked, case_id: str, today: dt.date) ->
     )
 
 
-def _shown(session: Session, desk: Unlocked, case: Case) -> list[tuple[ThreadItem, bytes]]:
-    kept = case.box_id in desk.box_ids
+def _raised(session: Session, desk: Unlocked, case: Case) -> dict[RecourseKind, dt.date]:
+    """What of this case waits for this person's group, each with the day it was raised."""
+    found = {
+        kind: recourse.open_recourse(session, case.id, kind, desk.box_ids) for kind in RecourseKind
+    }
+    return {kind: one.raised_on for kind, one in found.items() if one is not None}
+
+
+def _shown(
+    session: Session, desk: Unlocked, case: Case, *, outside: bool
+) -> list[tuple[ThreadItem, bytes]]:
     items = record.thread_items(session, case.id)
     opened = sealing.open_items_at_desk(session, [item.item_id for item in items], desk.keys)
     return [
         (item, opened[item.item_id])
         for item in items
-        if item.item_id in opened and not (kept and item.kind in PAST_THE_BRANCH)
+        if item.item_id in opened and (outside or item.kind not in PAST_THE_BRANCH)
     ]
 
 

@@ -5,19 +5,29 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
-from app.cases import record
-from app.cases.models import Author, Case, ItemKind, Recourse, RecourseKind
+from app.cases import precedents, record
+from app.cases.models import (
+    Author,
+    Case,
+    ItemKind,
+    Recourse,
+    RecourseGround,
+    RecourseKind,
+    RecourseOutcome,
+)
 from app.cases.queue import Unlocked
-from app.cases.workflow import Move
+from app.cases.workflow import DESK_MOVES, Move
+from app.clock import quarter_of
 from app.errors import N_, Forbidden, Invalid
 from app.sealing import service as sealing
 from app.sealing.models import BoxKey
-from app.staff import keepers
+from app.staff import audit, keepers
 from app.submissions.lying import LyingAct
 from app.submissions.service import Content
 from app.transparency import log
@@ -68,8 +78,32 @@ def reached(session: Session, case_id: str, box_ids: frozenset[str]) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class Noted:
+    """What is kept of a decision for the groups to decide alike: ground and point."""
+
+    ground: RecourseGround = RecourseGround.OTHER
+    gist: str = ""
+
+
+def handled(session: Session, staff_id: str, case: Case) -> bool:
+    """Whether a person ever had this case in hand: held its box's key, or made a move of it, at
+    whatever box it lay then. Such a person neither reads nor decides what went past the branch."""
+    return keepers.ever_held(session, staff_id, case.box_id) or audit.acted(
+        session, staff_id, case.id, DESK_MOVES
+    )
+
+
+def open_since(session: Session, case_id: str, kind: RecourseKind) -> dt.date | None:
+    """Since when a recourse of this kind waits for its answer; None when none does."""
+    query = sa.select(sa.func.min(Recourse.raised_on)).where(
+        Recourse.case_id == case_id, Recourse.kind == kind, Recourse.decided_on.is_(None)
+    )
+    return session.scalar(query)
+
+
 def _held(session: Session, desk: Unlocked, case: Case, kind: RecourseKind) -> Recourse:
-    if keepers.ever_held(session, desk.staff_id, case.box_id):
+    if handled(session, desk.staff_id, case):
         raise Forbidden(CONFLICT)
     found = open_recourse(session, case.id, kind, desk.box_ids)
     if found is None:
@@ -84,15 +118,18 @@ def rule(
     step: Move,
     sentence: str,
     today: dt.date,
+    noted: Noted = Noted(),
 ) -> None:
     """Decide an appeal: uphold or overturn, with a reason to the speaker and the branch. A leaf.
 
-    Overturned, the branch answers anew within 10 working days. Whoever ever held the branch's key
-    can't decide. Raises Forbidden, Invalid (field `message`), IllegalMoveError.
+    Overturned, the branch answers anew within 10 working days. Whoever ever had the case in hand
+    can't decide. Raises Forbidden, Invalid (fields `message`, `gist`), IllegalMoveError.
     """
     if not sentence.strip():
         raise Invalid(N_("裁定总要说一句为什么。请写上这句话，什么都没有改变。"), field="message")
     found = _held(session, desk, case, RecourseKind.APPEAL)
+    outcome = RecourseOutcome.UPHELD if step is Move.UPHOLD else RecourseOutcome.OVERTURNED
+    _keep(session, desk, case, found, outcome, noted, today)
     record.move(session, case, step, today)
     if step is Move.OVERTURN:
         case.clock_on = today
@@ -102,7 +139,6 @@ def rule(
     if not opened:
         raise Forbidden(N_("您手里的钥匙打不开这一件，请监督组里另一位来办。"))
     nonce = Content.decode(next(iter(opened.values()))).nonce
-    outcome = "upheld" if step is Move.UPHOLD else "overturned"
     raw = json.dumps({"text": sentence, "outcome": outcome}, ensure_ascii=False).encode()
     _write(session, case, found, ItemKind.RULING, raw, today, branch_too=True)
     reason = hashlib.sha256(sentence.encode()).hexdigest()
@@ -111,17 +147,48 @@ def rule(
 
 
 def respond(
-    session: Session, desk: Unlocked, case: Case, sentence: str, today: dt.date, *, done: bool
+    session: Session,
+    desk: Unlocked,
+    case: Case,
+    sentence: str,
+    today: dt.date,
+    *,
+    done: bool,
+    outcome: RecourseOutcome = RecourseOutcome.NOT_FOUND,
+    noted: Noted = Noted(),
 ) -> None:
-    """Write to a speaker who said "I was blamed", past the branch; `done` closes the matter."""
+    """Write to a speaker who said "I was blamed", past the branch; `done` closes the matter.
+
+    Raises Forbidden, Invalid (fields `message`, `gist`).
+    """
     if not sentence.strip():
         raise Invalid(N_("还没有写字，什么都没有发出。请写好再发。"), field="message")
     found = _held(session, desk, case, RecourseKind.BLAMED)
     raw = record.words(sentence)
     _write(session, case, found, ItemKind.BLAMED, raw, today, branch_too=False)
     if done:
+        _keep(session, desk, case, found, outcome, noted, today)
         found.decided_on = today
     session.flush()
+
+
+def _keep(
+    session: Session,
+    desk: Unlocked,
+    case: Case,
+    found: Recourse,
+    outcome: RecourseOutcome,
+    noted: Noted,
+    today: dt.date,
+) -> None:
+    """Keep how it was decided, apart from the case; a speaker's own words are refused."""
+    items = [item for item in record.thread_items(session, case.id)
+             if item.author is Author.SPEAKER]  # fmt: skip
+    opened = sealing.open_items_at_desk(session, [item.item_id for item in items], desk.keys)
+    texts = [record.text_of(raw) for raw in opened.values()]
+    precedents.keep(
+        session, found.kind, noted.ground, outcome, noted.gist, quarter_of(today), texts
+    )
 
 
 def _write(

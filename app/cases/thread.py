@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from app import crypto
-from app.cases import enclosed, merging, record, removal, terms
-from app.cases.models import Author, Case, Channel, ItemKind, ThreadItem
+from app.cases import enclosed, merging, record, recourse, removal, terms
+from app.cases.models import Author, Case, Channel, ItemKind, RecourseKind, ThreadItem
 from app.cases.workflow import Move, State, legal
 from app.clock import first_friday_after
 from app.crypto import ReceiptKeys
@@ -96,6 +96,7 @@ class ThreadPage:
     seen_by_staff: bool = False
     closes_on: dt.date | None = None
     appeal_until: dt.date | None = None
+    blamed_due_on: dt.date | None = None
 
     @property
     def promise(self) -> str:
@@ -126,6 +127,7 @@ def _open_nothing(session: Session, keys: ReceiptKeys) -> None:
     items = record.thread_items(session, "")
     sealing.open_items_of_receipt(session, [i.item_id for i in items], keys.private_key)
     organisation.branches_of_boxes(session, [])
+    recourse.open_since(session, "", RecourseKind.BLAMED)
     dummy = sealing.seal(b"{}", [], keys.public_key)
     sealing.open_sealed(dummy.ciphertext, dummy.receipt_wrap or b"", keys.private_key)
 
@@ -206,6 +208,7 @@ def _case_page(
         (Content.decode(opened[i.item_id]) for i in shown if i.kind is ItemKind.OPINION), None
     )
     followed = session.get(Case, case.merged_into) if case.merged_into else None
+    blamed = recourse.open_since(session, case.id, RecourseKind.BLAMED)
     decline_reason = (followed or case).decline_reason or ""
     messages = [_message(item, opened[item.item_id], decline_reason) for item in shown]
     messages += [_lying_message(act, keys) for act in acts]
@@ -233,6 +236,7 @@ def _case_page(
         commitment=content.commitment if content else case.commitment,
         attachments=enclosed.files_of(session, content),
         seen_by_staff=case.channel is not Channel.WEB,
+        blamed_due_on=terms.recourse_due_on(blamed) if blamed else None,
     )
 
 

@@ -13,10 +13,21 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from app.cases import answers as published
-from app.cases import case_page, enclosed, merging, phrases, recourse, referral, search, service
+from app.cases import (
+    case_page,
+    enclosed,
+    merging,
+    phrases,
+    precedents,
+    recourse,
+    referral,
+    search,
+    service,
+)
 from app.cases import queue as queues
 from app.cases.cursor import Cursor
-from app.cases.models import Case, DeclineReason
+from app.cases.models import Case, DeclineReason, RecourseGround, RecourseOutcome
+from app.cases.recourse import Noted
 from app.cases.workflow import DESK_MOVES, Move
 from app.clock import knows_year
 from app.db import reading, transaction
@@ -173,6 +184,8 @@ def _case_page(case_id: str, alert: str | None = None) -> str:
             typed_move=(request.view_args or {}).get("move"),
             sentence_limit=service.MAX_SENTENCE,
             similar=similar,
+            grounds=precedents.GROUNDS,
+            gist_limit=precedents.MAX_GIST,
             phrases=kept_phrases,
         )
 
@@ -288,15 +301,28 @@ def _approve(session: Session, found: Case) -> None:
     service.approve(session, unlocked(), found, clock().today())
 
 
+def _noted() -> Noted:
+    ground = request.form.get("ground", RecourseGround.OTHER)
+    if ground not in list(RecourseGround):
+        raise Invalid(N_("还没有选是哪一类，没有改变任何内容。请选一类。"), field="ground")
+    return Noted(RecourseGround(ground), _field("gist", precedents.MAX_GIST))
+
+
 def _rule(session: Session, found: Case, step: Move) -> None:
     message = _field("message", service.MAX_SENTENCE)
-    recourse.rule(session, unlocked(), found, step, message, clock().today())
+    recourse.rule(session, unlocked(), found, step, message, clock().today(), _noted())
 
 
 def _respond(session: Session, found: Case) -> None:
-    message = _field("message", service.MAX_SENTENCE)
-    done = request.form.get("done") == "yes"
-    recourse.respond(session, unlocked(), found, message, clock().today(), done=done)
+    message, today = _field("message", service.MAX_SENTENCE), clock().today()
+    outcome = request.form.get("outcome", "")
+    if outcome in ("confirmed", "not_found"):
+        ended = RecourseOutcome(outcome)
+        recourse.respond(
+            session, unlocked(), found, message, today, done=True, outcome=ended, noted=_noted()
+        )
+        return
+    recourse.respond(session, unlocked(), found, message, today, done=False)
 
 
 MOVES: dict[str, Callable[[Session, Case], None]] = {

@@ -23,7 +23,8 @@ from app.demo.places import SMALL, Place, people, places
 from app.evaluations.urn import Hands
 from app.organisation import importing, tree
 from app.organisation.models import Unit, UnitKind
-from app.organisation.sheets import Book, MemberRow, UnitRow
+from app.organisation.sheet_rows import MemberRow, UnitRow
+from app.organisation.sheets import Book
 from app.staff import keepers
 from app.staff.models import PersonalKey, Role, RoleAssignment, Staff
 from config import DEMO_ACCOUNTS, Config

@@ -28,6 +28,36 @@ LETTERS: Mapping[str, Letter] = {
             N_("请到工作台办理：%(link)s"),
         ),
     ),
+    "overdue_remind": Letter(
+        N_("言路：有事过了期，还没有办"),
+        (
+            N_("办件：　　%(cases)4d 件"),
+            N_("规定动作：%(actions)4d 项"),
+            N_("补课：　　%(tasks)4d 件"),
+            N_("申诉：　　%(recourses)4d 件"),
+            N_("请到工作台办理：%(link)s"),
+        ),
+    ),
+    "overdue_group": Letter(
+        N_("言路：有 %(branches)d 个支部的事提醒过了，还没有办"),
+        (
+            N_("办件：　　%(cases)4d 件"),
+            N_("规定动作：%(actions)4d 项"),
+            N_("补课：　　%(tasks)4d 件"),
+            N_("申诉：　　%(recourses)4d 件"),
+            N_("是哪些支部，请看工作台：%(link)s"),
+        ),
+    ),
+    "overdue_leader": Letter(
+        N_("言路：您联系的支部里，有 %(branches)d 个的事一直没有办"),
+        (
+            N_("办件：　　%(cases)4d 件"),
+            N_("规定动作：%(actions)4d 项"),
+            N_("补课：　　%(tasks)4d 件"),
+            N_("申诉：　　%(recourses)4d 件"),
+            N_("支部和监督组都提醒过了。明细可以问监督组，工作台在：%(link)s"),
+        ),
+    ),
     "test": Letter(
         N_("言路：试发一封"),
         (N_("收到这一封，说明“%(name)s”这条通知渠道是通的。"),),

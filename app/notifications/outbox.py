@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -89,14 +89,19 @@ def take_back(session: Session, beginning: str) -> None:
     )
 
 
-def claim(session: Session, now: dt.datetime, *, mail: bool = True) -> OutboxRow | None:
+def claim(
+    session: Session, now: dt.datetime, *, mail: bool = True, held: Collection[str] = ()
+) -> OutboxRow | None:
     """The next message that is due, leased to this worker; None when there is none.
 
-    Without `mail`: one that doesn't go by mail. PostgreSQL: rows that another worker holds are
-    passed over; SQLite has one writer at a time.
+    Without `mail`: one that doesn't go by mail; none of the kinds that are `held` for office
+    hours. PostgreSQL: rows that another worker holds are passed over; SQLite has one writer at a
+    time.
     """
     query = sa.select(OutboxRow).where(
-        OutboxRow.delivery == Delivery.WAITING, OutboxRow.next_at <= now
+        OutboxRow.delivery == Delivery.WAITING,
+        OutboxRow.next_at <= now,
+        OutboxRow.kind.not_in(held),
     )
     if not mail:
         robots = sa.select(Channel.id).where(Channel.kind != ChannelKind.EMAIL)

@@ -6,7 +6,7 @@ import datetime as dt
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -30,6 +30,11 @@ _ADDRESS = re.compile(r"[^\s@<>,;:\"\\()]{1,64}@[^\s@<>,;:\"\\()]{1,190}\.[^\s@<
 
 def _key(instance_secret: bytes, purpose: str) -> bytes:
     return crypto.hkdf(instance_secret, f"notifications {purpose}")
+
+
+def sealed_target(instance_secret: bytes, target: str) -> bytes:
+    """An address under a key of the instance secret: a dump tells none."""
+    return crypto.encrypt(_key(instance_secret, "target"), target.encode())
 
 
 # --- channels of a desk ---------------------------------------------------------------------------
@@ -60,7 +65,8 @@ class ChannelRow:
 
 def channels(session: Session, unit_ids: Iterable[str]) -> list[ChannelRow]:
     """The channels of these units, each with its newest digest and test; two queries."""
-    query = sa.select(Channel).where(Channel.unit_id.in_(list(unit_ids)))
+    own = Channel.unit_id.in_(list(unit_ids)) & Channel.leader_id.is_(None)
+    query = sa.select(Channel).where(own)
     rows = session.scalars(query.order_by(Channel.name, Channel.id)).all()
     last = _newest(session, [row.id for row in rows])
     return [
@@ -110,7 +116,7 @@ def add_channel(
     _check_target(kind, target, secret, allow_plain=allow_plain)
     if len(channels(session, [unit_id])) >= MOST_CHANNELS:
         raise Invalid(N_("已经有十条渠道了，请先删去用不着的。"), field="name")
-    sealed = crypto.encrypt(_key(instance_secret, "target"), f"{target} {secret}".strip().encode())
+    sealed = sealed_target(instance_secret, f"{target} {secret}".strip())
     channel = Channel(unit_id=unit_id, kind=kind, name=name.strip(), sealed_target=sealed)
     session.add(channel)
     session.flush()
@@ -146,7 +152,7 @@ def is_address(text: str) -> bool:
 def channel_of(session: Session, unit_ids: Iterable[str], channel_id: str) -> Channel:
     """A channel of one of these units; raises NotFound."""
     channel = session.get(Channel, channel_id)
-    if channel is None or channel.unit_id not in set(unit_ids):
+    if channel is None or channel.leader_id or channel.unit_id not in set(unit_ids):
         raise NotFound(N_("没有这条渠道，可能已经删了。"))
     return channel
 
@@ -187,7 +193,8 @@ def put_digests(
     waiting_of: Callable[[list[str]], dict[str, Waiting]],
 ) -> None:
     """Queue the day's digest to every channel, on empty days too; a second run adds nothing."""
-    rows = session.execute(sa.select(Channel.id, Channel.unit_id)).all()
+    query = sa.select(Channel.id, Channel.unit_id).where(Channel.leader_id.is_(None))
+    rows = session.execute(query).all()
     waiting = waiting_of(sorted({row.unit_id for row in rows}))
     digests = []
     for channel_id, unit_id in rows:
@@ -299,13 +306,18 @@ class Addressed:
 
 
 def next_addressed(
-    session: Session, instance_secret: bytes, now: dt.datetime, *, mail: bool = True
+    session: Session,
+    instance_secret: bytes,
+    now: dt.datetime,
+    *,
+    mail: bool = True,
+    held: Collection[str] = (),
 ) -> Addressed | None:
-    """Claim the next message that is due, and open its address.
+    """Claim the next message that is due, and open its address; `held` kinds wait.
 
     One whose address can't be opened goes to the dead letters: it must not hold up the others.
     """
-    while (row := outbox.claim(session, now, mail=mail)) is not None:
+    while (row := outbox.claim(session, now, mail=mail, held=held)) is not None:
         kind, sealed = _recipient(session, row)
         try:
             target = crypto.decrypt(_key(instance_secret, "target"), sealed).decode()

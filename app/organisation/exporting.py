@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from openpyxl import Workbook
 from sqlalchemy.orm import Session, aliased, joinedload
 
-from app.organisation.models import Member, Unit
+from app.organisation.models import ContactPoint, Leader, Member, Unit
 
 _MADE = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
@@ -52,7 +52,21 @@ def export(session: Session, staff: Iterable[Sequence[str]] = ()) -> bytes:
     sheet.append(["username", "role", "unit"])
     for person in staff:
         sheet.append([defused(cell) for cell in person])
+    _contact_points(session, book)
     return saved(book)
+
+
+def _contact_points(session: Session, book: Workbook) -> None:
+    points = book.create_sheet("contacts")
+    points.append(["leader", "post", "branch"])  # no address: those are sealed
+    answers = (
+        sa.select(Leader.name, Leader.post, Unit.slug)
+        .join(ContactPoint, ContactPoint.leader_id == Leader.id)
+        .join(Unit, Unit.id == ContactPoint.unit_id)
+        .where(Unit.closed_on.is_(None))
+    )
+    for line in session.execute(answers.order_by(Leader.name, Unit.slug)):
+        points.append([defused(cell) for cell in line])
 
 
 def saved(book: Workbook) -> bytes:

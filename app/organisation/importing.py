@@ -10,17 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, joinedload
 
 from app.errors import N_
-from app.organisation import tree
+from app.organisation import contact_sheet, tree
 from app.organisation.models import Member, Unit, UnitKind
-from app.organisation.sheets import (
-    MOST_FAULTS,
-    Book,
-    Fault,
-    MemberRow,
-    SheetError,
-    StaffRow,
-    UnitRow,
-)
+from app.organisation.sheet_rows import MemberRow, StaffRow, UnitRow
+from app.organisation.sheets import MOST_FAULTS, Book, Fault, SheetError
 from app.progress import Progress
 
 # Who holds a box's key works at a unit with a box; the others look after the whole county.
@@ -29,13 +22,16 @@ _AT_A_BOX = ("keeper", "supervisor")
 
 @dataclass
 class Imported:
-    """How much was new, how much was changed; `staff` still has to be invited."""
+    """How much was new, how much was changed; `staff` still has to be invited, and the
+    `addresses` (leader's id, e-mail) to be kept."""
 
     units_added: int = 0
     units_changed: int = 0
     members_added: int = 0
     members_changed: int = 0
     staff: tuple[StaffRow, ...] = ()
+    contacts_changed: int = 0
+    addresses: tuple[tuple[str, str], ...] = ()
 
 
 def check(session: Session, book: Book) -> None:
@@ -52,6 +48,7 @@ def check(session: Session, book: Book) -> None:
         *_check_units(book, known),
         *_check_members(book, known),
         *_check_staff(book, known),
+        *contact_sheet.faults(book, known.kinds, known.closed),
     ]
     if faults:
         raise SheetError(faults[:MOST_FAULTS])
@@ -83,6 +80,7 @@ def bring_in(
     done.units_added = len(units) - len(before)
     done.units_changed = sum(_look(units[slug]) != look for slug, look in before.items())
     _bring_members(session, book, units, today, done, progress)
+    done.contacts_changed, done.addresses = contact_sheet.bring_in(session, book, units)
     return done
 
 

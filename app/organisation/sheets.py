@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +20,16 @@ from openpyxl.utils import get_column_letter
 from openpyxl.xml import DEFUSEDXML
 
 from app.errors import N_
-from app.organisation.models import UnitKind
+from app.organisation.sheet_rows import (
+    ContactRow,
+    MemberRow,
+    StaffRow,
+    UnitRow,
+    contact_row,
+    member_row,
+    staff_row,
+    unit_row,
+)
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_UNPACKED = 80 * 1024 * 1024
@@ -30,23 +38,9 @@ MOST_ROWS = 40_000
 MOST_FAULTS = 200
 MOST_COLUMNS = 40
 
-SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
-USERNAME = re.compile(r"[\w.\-]{2,64}")
-KINDS = {
-    "county": UnitKind.COUNTY, "县": UnitKind.COUNTY,
-    "unit": UnitKind.UNIT, "单位": UnitKind.UNIT,
-    "branch": UnitKind.BRANCH, "支部": UnitKind.BRANCH,
-    "group": UnitKind.GROUP, "监督组": UnitKind.GROUP,
-}  # fmt: skip
-ROLES = {
-    "keeper": "keeper", "保管人": "keeper",
-    "supervisor": "supervisor", "监督员": "supervisor",
-    "office": "office", "县办": "office",
-    "operator": "operator", "管理员": "operator",
-}  # fmt: skip
-YES = {"yes": True, "是": True, "1": True, "no": False, "否": False, "0": False, "": False}
 SHEETS = {"units": "units", "单位": "units", "members": "members", "党员": "members",
-          "staff": "staff", "工作人员": "staff"}  # fmt: skip
+          "staff": "staff", "工作人员": "staff", "contacts": "contacts",
+          "联系点": "contacts"}  # fmt: skip
 HEADERS = {
     "units": {
         "slug": "slug", "标识": "slug", "name": "name", "名称": "name", "parent": "parent",
@@ -62,11 +56,16 @@ HEADERS = {
         "username": "username", "用户名": "username", "role": "role", "角色": "role",
         "unit": "unit", "单位": "unit",
     },
+    "contacts": {
+        "leader": "leader", "领导": "leader", "post": "post", "职务": "post",
+        "branch": "branch", "支部": "branch", "email": "email", "邮箱": "email",
+    },
 }  # fmt: skip
 REQUIRED = {
     "units": ("slug", "name", "parent", "kind"),
     "members": ("number", "name", "branch"),
     "staff": ("username", "role", "unit"),
+    "contacts": ("leader", "branch"),
 }
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -95,47 +94,13 @@ class SheetError(Exception):
 
 
 @dataclass(frozen=True)
-class UnitRow:
-    """One line of the tree; `second_eyes` is None where the file doesn't tell."""
-
-    row: int
-    slug: str
-    name: str
-    parent: str
-    kind: UnitKind
-    phone: str
-    group: str
-    second_eyes: bool | None
-
-
-@dataclass(frozen=True)
-class MemberRow:
-    """One line of the roll; `left`: they are on it no more."""
-
-    row: int
-    number: str
-    name: str
-    branch: str
-    left: bool = False
-
-
-@dataclass(frozen=True)
-class StaffRow:
-    """Somebody to be invited; an empty unit is the county."""
-
-    row: int
-    username: str
-    role: str
-    unit: str
-
-
-@dataclass(frozen=True)
 class Book:
     """What a file holds; `letters` names each sheet's columns by letter, for later faults."""
 
     units: tuple[UnitRow, ...] = ()
     members: tuple[MemberRow, ...] = ()
     staff: tuple[StaffRow, ...] = ()
+    contacts: tuple[ContactRow, ...] = ()
     letters: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def letter(self, sheet: str, column: str) -> str:
@@ -186,9 +151,10 @@ def read_book(filename: str, raw: bytes) -> Book:
         rows[sheet], letters[sheet] = _table(sheet, lines, faults)
     faults.stop()
     book = Book(
-        tuple(_rows("units", rows, letters, faults, _unit)),
-        tuple(_rows("members", rows, letters, faults, _member)),
-        tuple(_rows("staff", rows, letters, faults, _staff)),
+        tuple(_rows("units", rows, letters, faults, unit_row)),
+        tuple(_rows("members", rows, letters, faults, member_row)),
+        tuple(_rows("staff", rows, letters, faults, staff_row)),
+        tuple(_rows("contacts", rows, letters, faults, contact_row)),
         letters,
     )
     faults.stop()
@@ -201,7 +167,12 @@ def read_book(filename: str, raw: bytes) -> Book:
 def _csv(filename: str, raw: bytes) -> list[tuple[str, Iterator[Cells]]]:
     sheet = SHEETS.get(PurePath(filename).stem.casefold())
     if sheet is None:
-        raise fault("", N_("看不出这是哪张表。CSV 文件请叫 units.csv、members.csv 或 staff.csv。"))
+        raise fault(
+            "",
+            N_(
+                "看不出这是哪张表。CSV 文件请叫 units.csv、members.csv、staff.csv 或 contacts.csv。"
+            ),
+        )
     text = _decoded(sheet, raw)
     first = text.partition("\n")[0]
     delimiter = max(",\t;", key=first.count)
@@ -239,7 +210,7 @@ def _xlsx(raw: bytes) -> list[tuple[str, Iterator[Cells]]]:
     except Exception:  # noqa: BLE001 (a damaged file fails anywhere inside openpyxl)
         raise _unreadable() from None
     if not found:
-        raise fault("", N_("没有找到 units、members 或 staff 这几张表。请看看表的名字。"))
+        raise fault("", N_("没有找到 units、members、staff 或 contacts 这几张表。请看看表的名字。"))
     return [(name, _xlsx_lines(name, sheet)) for name, sheet in found]
 
 
@@ -339,55 +310,3 @@ def _rows(
         made = make(row, values, complain)
         if made is not None:
             yield made
-
-
-def _text(
-    values: dict[str, str], column: str, most: int, complain: Callable[..., None], *, least: int = 1
-) -> str:
-    text = values.get(column, "")
-    if len(text) < least:
-        complain(column, N_("这一格空着，请填上。"))
-    if len(text) > most:
-        complain(column, N_("太长了，最多 %(most)d 个字。"), most=most)
-    return text
-
-
-def _yes(values: dict[str, str], column: str, complain: Callable[..., None]) -> bool:
-    said = YES.get(values.get(column, "").casefold())
-    if said is None:
-        complain(column, N_("这一格请填“是”或“否”。"))
-    return bool(said)
-
-
-def _unit(row: int, values: dict[str, str], complain: Callable[..., None]) -> UnitRow | None:
-    slug = values.get("slug", "")
-    if not SLUG.fullmatch(slug):
-        complain("slug", N_("标识只能用小写字母、数字和中间的短横，最多 64 个。"))
-    kind = KINDS.get(values.get("kind", "").casefold())
-    if kind is None:
-        complain("kind", N_("类别只有 county、unit、branch、group（县、单位、支部、监督组）。"))
-    eyes = _yes(values, "second_eyes", complain) if values.get("second_eyes") else None
-    name = _text(values, "name", 120, complain)
-    phone = _text(values, "phone", 40, complain, least=0)
-    if kind is None:
-        return None
-    return UnitRow(
-        row, slug, name, values.get("parent", ""), kind, phone, values.get("group", ""), eyes
-    )
-
-
-def _member(row: int, values: dict[str, str], complain: Callable[..., None]) -> MemberRow:
-    number = _text(values, "number", 32, complain)
-    name = _text(values, "name", 60, complain)
-    left = _yes(values, "left", complain)
-    return MemberRow(row, number, name, _text(values, "branch", 64, complain), left)
-
-
-def _staff(row: int, values: dict[str, str], complain: Callable[..., None]) -> StaffRow:
-    username = values.get("username", "")
-    if not USERNAME.fullmatch(username):
-        complain("username", N_("用户名用 2 到 64 个字：文字、数字、点、横线、下划线。"))
-    role = ROLES.get(values.get("role", "").casefold(), "")
-    if not role:
-        complain("role", N_("角色只有 keeper、supervisor、office、operator。"))
-    return StaffRow(row, username, role, values.get("unit", ""))

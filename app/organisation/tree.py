@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.errors import N_, Conflict, Invalid, NotFound
 from app.organisation.models import Box, Member, Unit, UnitChange, UnitEvent, UnitKind
 from app.organisation.pinyin import search_key
-from app.organisation.sheets import SLUG
+from app.organisation.sheet_rows import SLUG
 
 # What may hang below what.
 BELOW = {

@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 from app.db import reading, transaction
 from app.errors import N_, Conflict, Invalid
 from app.i18n import gettext, sentence
-from app.organisation import exporting, importing, service, sheets, tree
+from app.organisation import contacts, exporting, importing, service, sheets, tree
+from app.organisation.contact_views import tell
 from app.organisation.models import Unit, UnitKind
 from app.progress import Progress, Running
 from app.sealing import service as sealing
@@ -220,6 +221,8 @@ def _import(book: sheets.Book) -> dict[str, object]:
             rows = [(row.username, row.role, row.unit) for row in done.staff]
             secret = config().secrets.instance_secret
             invited = invitations.invite_all(session, rows, now, staff_id, secret)
+            for leader_id, address in done.addresses:
+                tell(session, contacts.leader(session, leader_id), address)
             audit.record(session, now, staff_id, "import")
         return done, invited
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -72,6 +73,21 @@ class Place:
         except ValueError:
             return None
         return cls(at, found[2])
+
+
+def acted(session: Session, staff_id: str, subject: str, actions: Iterable[str]) -> bool:
+    """Whether a person ever did one of these acts to a thing."""
+    return bool(
+        session.scalar(
+            sa.select(
+                sa.exists().where(
+                    AuditRow.staff_id == staff_id,
+                    AuditRow.subject == subject,
+                    AuditRow.action.in_(list(actions)),
+                )
+            )
+        )
+    )
 
 
 def newest(

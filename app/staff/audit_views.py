@@ -94,6 +94,9 @@ ACTIONS = {
     "task_done": N_("报补课做好了"),
     "task_close": N_("看过补课"),
     "task_return": N_("退回补课"),
+    "contact_point": N_("定联系点"),
+    "release_contact_point": N_("取消联系点"),
+    "delete_leader": N_("删去联系领导"),
 }
 DETAILS = {
     "unknown": N_("没有这个用户名"),

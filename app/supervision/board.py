@@ -27,7 +27,8 @@ from app.organisation.models import Box, ContactPoint, Unit
 from app.sealing.models import BoxKey
 from app.staff import rights
 from app.staff.rights import Actor
-from app.supervision import measure
+from app.supervision import escalation, measure
+from app.supervision.models import Step
 
 PAGE, PRINTED = 50, 1000
 MOST_UNITS = 300
@@ -107,6 +108,7 @@ class Row:
     begun: bool
     standings: tuple[Standing, ...] = ()
     leader: str = ""
+    step: Step | None = None
 
     @property
     def nothing(self) -> bool:
@@ -296,7 +298,7 @@ def board(
     shown, more = found[: asked.most], len(found) > asked.most
     units = _units(session, rows, asked)
     return Board(
-        rows=_rows(session, shown, campaign),
+        rows=_rows(session, shown, campaign, today),
         next=Cursor(shown[-1].weight, shown[-1].id) if more else None,
         units=units[:MOST_UNITS],
         more_units=len(units) > MOST_UNITS,
@@ -306,12 +308,16 @@ def board(
 
 
 def _rows(
-    session: Session, shown: Sequence[sa.Row[tuple[object, ...]]], campaign: Campaign | None
+    session: Session,
+    shown: Sequence[sa.Row[tuple[object, ...]]],
+    campaign: Campaign | None,
+    today: dt.date,
 ) -> tuple[Row, ...]:
     ids = [row.id for row in shown]
     since = campaign.starts_on if campaign else dt.date.min
     answered = _answered(session, [row.box_id for row in shown if row.box_id], since)
     leaders = contacts.leaders_of(session, ids)
+    steps = escalation.steps_of(session, ids, today)
     lines: dict[str, tuple[Standing, ...]] = {}
     if campaign is not None:
         actions = progress.required(session, campaign.id)
@@ -334,6 +340,7 @@ def _rows(
             begun=any(line.done for line in lines.get(row.id, ())),
             standings=lines.get(row.id, ()),
             leader=leaders[row.id].name if row.id in leaders else "",
+            step=steps.get(row.id) if row.overdue or row.late else None,
         )
         for row in shown
     )

@@ -133,3 +133,12 @@ class OverdueStep(Base):
     due_on: Mapped[dt.date] = mapped_column(primary_key=True)
     step: Mapped[Step] = mapped_column(enum_type(Step, "step"), primary_key=True)
     taken_on: Mapped[dt.date] = mapped_column(index=True)
+
+
+class DailyRun(Base):
+    """The day on which a daily job last ran: once, however often the worker looks."""
+
+    __tablename__ = "daily_run"
+
+    job: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    ran_on: Mapped[dt.date]

@@ -14,7 +14,7 @@ from app.cases.workflow import State
 from app.clock import Clock
 from app.demo import county as demo
 from app.demo import life, places
-from app.organisation import exporting, importing, service, sheets
+from app.organisation import exporting, importing, service, sheet_rows, sheets
 from app.organisation.models import Box, Member, Unit, UnitKind
 from app.organisation.views import THIN
 from app.sealing.models import BoxKey
@@ -38,7 +38,7 @@ def test_the_places_are_a_county_of_91_units_with_slugs_of_their_own() -> None:
     assert len(found) == 91
     assert 380 <= sum(len(place.branches) for place in found) <= 450
     assert len(slugs) == len(set(slugs))
-    assert all(sheets.SLUG.fullmatch(slug) for slug in slugs)
+    assert all(sheet_rows.SLUG.fullmatch(slug) for slug in slugs)
     assert {place.sort for place in found} == {"乡镇", "机关", "学校", "医院", "国企", "两新"}
     roll_call = list(places.people(found))
     assert len(roll_call) == places.MEMBERS == 3226

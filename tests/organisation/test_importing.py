@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from app import db
 from app.clock import Clock
-from app.organisation import exporting, importing, service, sheets, tree
+from app.organisation import exporting, importing, service, sheet_rows, sheets, tree
 from app.organisation.models import Box, Member, Unit, UnitKind
 from app.organisation.sheets import Book, SheetError
 from tests.conftest import MONDAY
@@ -318,7 +318,7 @@ def test_whatever_stands_in_a_sheet_is_rows_or_faults_and_never_a_crash(
         book = sheets.read_book("units.csv", as_csv([UNITS[0], *rows], "utf-8"))
     except SheetError:
         return
-    assert all(sheets.SLUG.fullmatch(row.slug) and row.name for row in book.units)
+    assert all(sheet_rows.SLUG.fullmatch(row.slug) and row.name for row in book.units)
 
 
 def test_a_move_by_import_keeps_the_history(app: Flask) -> None:
