@@ -15,9 +15,12 @@ from app.campaigns.service import USUAL_ACTIONS, USUAL_STAGES, Plan, PlannedStag
 from app.clock import Clock
 from app.organisation import contacts
 from app.organisation.models import Unit
+from app.staff import keepers as keepers_of
 from app.staff.models import Role
 from app.staff.rights import Actor
-from app.supervision import measure
+from app.supervision import facts, look_back, measure
+from app.supervision.look_back import Typed, TypedFinding, TypedTask
+from app.supervision.models import Judgement, Question, Verdict
 
 NAME = "党员评议和群众路线专题教育"
 WEEKS_AGO = 6
@@ -33,7 +36,7 @@ _DILIGENCE = (0, 1, 1, 2, 2, 2, 3)
 _PAPERS = ("签到表在支部文件柜", "会议记录本第 12 页", "谈心登记表", "照片在党建台账里")
 
 
-def run(session: Session, keepers: dict[str, list[Unit]], clock: Clock) -> Campaign:
+def run(session: Session, keepers: dict[str, list[Unit]], watcher: str, clock: Clock) -> Campaign:
     """Set it up, start it, record what each kept branch did; `keepers`: staff id -> branches."""
     campaign = _started(session, clock.today())
     dice = random.Random(48)  # noqa: S311 (the same county each time, no secret)
@@ -49,6 +52,7 @@ def run(session: Session, keepers: dict[str, list[Unit]], clock: Clock) -> Campa
     recount(session, campaign, clock.today())
     there = [unit for units in keepers.values() for unit in units if unit.closed_on is None]
     _contacts(session, there)
+    _look_backs(session, campaign, watcher, there[1:10], clock.today())
     return campaign
 
 
@@ -113,3 +117,30 @@ def _contacts(session: Session, branches: list[Unit]) -> None:
     stride = max(len(branches) // CONTACT_POINTS, 1)
     for number, unit in enumerate(branches[::stride][:CONTACT_POINTS]):
         contacts.assign(session, unit, found[number % len(found)])
+
+
+def _look_backs(
+    session: Session, campaign: Campaign, watcher: str, branches: list[Unit], today: dt.date
+) -> None:
+    """What a group found at the first few branches; every third makes up for something."""
+    actor = Actor(watcher, keepers_of.roles_of(session, watcher))
+    known = facts.of(session, campaign, [unit.id for unit in branches], today)
+    for number, unit in enumerate(branches):
+        behind = number % 3 == 0
+        found = {
+            question: TypedFinding(Judgement.PARTLY if number % 2 else Judgement.YES)
+            for question in Question
+        }
+        if behind:
+            found[Question.TALKS] = TypedFinding(Judgement.NO, "有三位老党员还没有谈")
+        typed = Typed(
+            found,
+            Verdict.MAKE_UP if behind else (Verdict.FAIR if number % 2 else Verdict.GOOD),
+            "先把谈心补上，再来看。" if behind else "",
+            [TypedTask("三位老党员上门谈一次", today + dt.timedelta(days=14))] if behind else (),
+        )
+        look_back.write(session, actor, campaign, unit, typed, known[unit.id], today)
+    first = look_back.of(session, campaign, branches[0].id) if branches else None
+    for task in look_back.tasks(session, first) if first else ():
+        task.done_on, task.evidence = today, "都谈过了，谈心登记表第三页。"
+    session.flush()

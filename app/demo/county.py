@@ -121,7 +121,7 @@ class _Maker:
         results.tell(self.session, self.spots, office, county_id, self.clock.today())
         self._rounds()
         self.progress("demo county: a campaign that runs")
-        campaign.run(self.session, self.kept, self.clock)
+        campaign.run(self.session, self.kept, self.watchers[0].staff_id, self.clock)
         demo = self._unlocked(self.demo_keepers[0], [self.units["demo"]])
         (box_id,) = demo.box_ids
         appraised.appraise(self.session, demo, box_id, self.clock, self.config.secrets)

@@ -25,7 +25,7 @@ from app.organisation.service import county
 from app.staff import audit, guard, rights
 from app.staff.models import Role
 from app.supervision import facts, look_back, sheet, summary
-from app.supervision.board import Cursor
+from app.supervision.asked import Cursor
 from app.supervision.look_back import Typed, TypedFinding, TypedTask
 from app.supervision.models import Judgement, Question, Verdict
 from app.text import clean, date_of, printable

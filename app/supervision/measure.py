@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.appraisals.models import Appraisal, Occasion
 from app.bulletins.models import Bulletin, BulletinState
 from app.campaigns.models import ActionKind, Campaign, CampaignState
 from app.cases.models import Case
@@ -26,7 +27,10 @@ def span(campaign: Campaign) -> tuple[dt.date, dt.date]:
 def measured(
     session: Session, campaign: Campaign, unit_ids: Iterable[str]
 ) -> dict[tuple[ActionKind, str], int]:
-    """Opinions that were opened, bulletins that were published, by kind and branch; two queries."""
+    """What was opened, published, handed in, written and delivered, by kind and branch.
+
+    Three queries. Of appraisals each member counts once, whatever it says.
+    """
     units = list(unit_ids)
     first, last = span(campaign)
     heard = (
@@ -44,7 +48,35 @@ def measured(
         )
         .group_by(Bulletin.unit_id)
     )
-    found: dict[tuple[ActionKind, str], int] = {}
+    found = _appraised(session, units, first, last)
     for kind, query in ((ActionKind.OPINIONS, heard), (ActionKind.BULLETIN, told)):
         found |= {(kind, unit_id): number for unit_id, number in session.execute(query)}
     return found
+
+
+def _appraised(
+    session: Session, units: list[str], first: dt.date, last: dt.date
+) -> dict[tuple[ActionKind, str], int]:
+    """Members who handed their self-appraisal in, were appraised, and were given the result."""
+    days = {
+        ActionKind.MATERIALS: Appraisal.handed_on,
+        ActionKind.APPRAISAL: Appraisal.finished_on,
+        ActionKind.FEEDBACK: Appraisal.delivered_on,
+    }
+    counts = [
+        sa.func.count(sa.case((day.between(first, last), Appraisal.member_id)).distinct())
+        for day in days.values()
+    ]
+    query = (
+        sa.select(Box.unit_id, *counts)
+        .join(Occasion, Occasion.box_id == Box.id)
+        .join(Appraisal, Appraisal.occasion_id == Occasion.id)
+        .where(Box.unit_id.in_(units))
+        .group_by(Box.unit_id)
+    )
+    return {
+        (kind, unit_id): number
+        for unit_id, *numbers in session.execute(query)
+        for kind, number in zip(days, numbers, strict=True)
+        if number
+    }

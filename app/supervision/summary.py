@@ -18,7 +18,7 @@ from app.campaigns.models import Campaign
 from app.organisation.models import Unit
 from app.staff import rights
 from app.staff.rights import Actor
-from app.supervision.board import Cursor
+from app.supervision.asked import Cursor
 from app.supervision.models import Finding, Judgement, LookBack, MakeUpTask, Question, Verdict
 
 PAGE = 50

@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 from app.campaigns import service as campaigns
 from app.db import reading
 from app.organisation import contacts, tree
-from app.organisation.models import Leader, Unit
+from app.organisation.models import Leader, Unit, UnitKind
 from app.staff import guard
 from app.staff.models import Role
+from app.statistics import service as statistics
+from app.statistics.service import Rated
 from app.supervision import board as boards
 from app.supervision import groups
-from app.supervision.board import Asked, Cursor, Show, Sort
+from app.supervision.asked import PAGE, PRINTED, Asked, Cursor, Show, Sort
 from app.text import printable
 from app.web import clock
 
@@ -37,7 +39,7 @@ def _asked(unit: Unit | None, leader: Leader | None) -> Asked:
         leader_id=leader.id if leader else "",
         q=_words("q", 100),
         after=Cursor.read(_words("after")),
-        most=boards.PRINTED if _words("all") == "yes" else boards.PAGE,
+        most=PRINTED if _words("all") == "yes" else PAGE,
     )
 
 
@@ -68,10 +70,20 @@ def board() -> str:
             shows=list(Show),
             sorts=list(Sort),
             groups=groups.recourses(session, actor, today),
+            rated=_rated(session, unit),
             today=today,
             address=_address,
             is_office=actor.is_office,
         )
+
+
+def _rated(session: Session, unit: Unit | None) -> Rated | None:
+    """How speakers rated a unit's answers, as far as the public figures tell it: a quarter that is
+    over, and never a branch."""
+    if unit is None or unit.kind is not UnitKind.UNIT:
+        return None
+    told = statistics.figures(session, clock().today(), slug=unit.slug).rated
+    return told[0] if told else None
 
 
 def _address(**changes: str | None) -> str:

@@ -78,14 +78,17 @@ def free_port() -> int:
         return port
 
 
-def start(data_dir: Path, **more: str) -> tuple[subprocess.Popen[str], Instance]:
-    """Start `serve --demo` with its small county and wait for its `ready`."""
+def start(
+    data_dir: Path, *, small: bool = True, **more: str
+) -> tuple[subprocess.Popen[str], Instance]:
+    """Start `serve --demo`, by default with its small county, and wait for its `ready`."""
     port = str(free_port())
     environ = {
         **os.environ, "DATA_DIR": str(data_dir), "PORT": port, "LIMITS": "off", **more
     }  # fmt: skip
     process = subprocess.Popen(
-        [sys.executable, "-m", "flask", "--app", "app", "serve", "--demo", "--small"],
+        [sys.executable, "-m", "flask", "--app", "app", "serve", "--demo",
+         *(["--small"] if small else [])],
         cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     lines: list[str] = []
@@ -99,7 +102,7 @@ def start(data_dir: Path, **more: str) -> tuple[subprocess.Popen[str], Instance]
         ready.set()
 
     threading.Thread(target=read, daemon=True).start()
-    assert ready.wait(60), "no `ready` within a minute"
+    assert ready.wait(60 if small else 180), "no `ready` in time"
     assert process.poll() is None, "\n".join(lines)
     return process, Instance(f"http://127.0.0.1:{port}", data_dir, environ, lines)
 
