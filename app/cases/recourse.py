@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
-from app.cases import precedents, record
+from app.cases import precedents, record, terms
 from app.cases.models import (
     Author,
     Case,
@@ -94,12 +94,15 @@ def handled(session: Session, staff_id: str, case: Case) -> bool:
     )
 
 
-def open_since(session: Session, case_id: str, kind: RecourseKind) -> dt.date | None:
-    """Since when a recourse of this kind waits for its answer; None when none does."""
+def blamed_due_on(session: Session, case_id: str) -> dt.date | None:
+    """By when the group answers a speaker who was blamed; None while nothing of it is open."""
     query = sa.select(sa.func.min(Recourse.raised_on)).where(
-        Recourse.case_id == case_id, Recourse.kind == kind, Recourse.decided_on.is_(None)
+        Recourse.case_id == case_id,
+        Recourse.kind == RecourseKind.BLAMED,
+        Recourse.decided_on.is_(None),
     )
-    return session.scalar(query)
+    raised_on = session.scalar(query)
+    return terms.recourse_due_on(raised_on) if raised_on else None
 
 
 def _held(session: Session, desk: Unlocked, case: Case, kind: RecourseKind) -> Recourse:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import crypto
 from app.cases import enclosed, merging, record, recourse, removal, terms
-from app.cases.models import Author, Case, Channel, ItemKind, RecourseKind, ThreadItem
+from app.cases.models import Author, Case, Channel, ItemKind, ThreadItem
 from app.cases.workflow import Move, State, legal
 from app.clock import first_friday_after
 from app.crypto import ReceiptKeys
@@ -127,7 +127,7 @@ def _open_nothing(session: Session, keys: ReceiptKeys) -> None:
     items = record.thread_items(session, "")
     sealing.open_items_of_receipt(session, [i.item_id for i in items], keys.private_key)
     organisation.branches_of_boxes(session, [])
-    recourse.open_since(session, "", RecourseKind.BLAMED)
+    recourse.blamed_due_on(session, "")
     dummy = sealing.seal(b"{}", [], keys.public_key)
     sealing.open_sealed(dummy.ciphertext, dummy.receipt_wrap or b"", keys.private_key)
 
@@ -208,7 +208,6 @@ def _case_page(
         (Content.decode(opened[i.item_id]) for i in shown if i.kind is ItemKind.OPINION), None
     )
     followed = session.get(Case, case.merged_into) if case.merged_into else None
-    blamed = recourse.open_since(session, case.id, RecourseKind.BLAMED)
     decline_reason = (followed or case).decline_reason or ""
     messages = [_message(item, opened[item.item_id], decline_reason) for item in shown]
     messages += [_lying_message(act, keys) for act in acts]
@@ -236,7 +235,7 @@ def _case_page(
         commitment=content.commitment if content else case.commitment,
         attachments=enclosed.files_of(session, content),
         seen_by_staff=case.channel is not Channel.WEB,
-        blamed_due_on=terms.recourse_due_on(blamed) if blamed else None,
+        blamed_due_on=recourse.blamed_due_on(session, case.id),
     )
 
 
