@@ -219,8 +219,8 @@ TABLE: dict[tuple[str, str], object] = {
 # in a branch and tries every address with them from other units: a new name needs its thing there.
 NAMED = {
     "appraisal_id", "assignment_id", "batch_id", "box_id", "bulletin_id", "campaign_id", "case_id",
-    "channel_id", "device_id", "invitation_id", "item_id", "occasion_id", "phrase_id", "picture_id",
-    "promise_id", "record_id", "round_id", "row_id", "slug", "staff_id", "task_id",
+    "channel_id", "device_id", "invitation_id", "item_id", "leader_id", "occasion_id", "phrase_id",
+    "picture_id", "promise_id", "record_id", "round_id", "row_id", "slug", "staff_id", "task_id",
 }  # fmt: skip
 
 

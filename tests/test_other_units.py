@@ -34,7 +34,7 @@ from app.evaluations.models import Round, SlipBatch, VoterGroup
 from app.notifications import service as notifications
 from app.notifications.models import ChannelKind, Delivery, OutboxRow
 from app.organisation import service as organisation
-from app.organisation.models import Member, UnitKind
+from app.organisation.models import ContactPoint, Leader, Member, UnitKind
 from app.sealing import service as sealing
 from app.staff import invitations, keepers, second_factor
 from app.staff.models import Invitation, Role, RoleAssignment, Staff, StaffSession
@@ -52,7 +52,8 @@ ROUND = "龙潭还没有开始的评议"
 OCCASION = "龙潭的年终评议"
 MEMBER = "王德山"
 REMARK, TASK, EVIDENCE = "龙潭的回头看还没有写完", "龙潭要补的课", "龙潭的签到表在柜子里"
-SECRETS = (WORDS, PHRASE, TITLE, ROUND, OCCASION, MEMBER, REMARK, TASK, EVIDENCE)
+LEADER = "联系龙潭的王建国"
+SECRETS = (WORDS, PHRASE, TITLE, ROUND, OCCASION, MEMBER, REMARK, TASK, EVIDENCE, LEADER)
 # A campaign is the county's: this paper lists what its reader watches, and nothing else.
 COUNTYS = "/desk/look-back/<campaign_id>.pdf"
 GUEST = "longtan-guest"
@@ -135,9 +136,14 @@ def _campaign(
         action_id=action.id, unit_id=keeper.box.unit_id, amount=1, happened_on=today,
         evidence=EVIDENCE, recorded_by="0", recorded_at=now,
     )  # fmt: skip
-    session.add(record)
+    leader = Leader(name=LEADER, post="")
+    session.add_all([record, leader])
     session.flush()
-    return {"campaign_id": held.id, "record_id": record.id, "task_id": task.id}
+    session.add(ContactPoint(unit_id=keeper.box.unit_id, leader_id=leader.id))
+    session.flush()
+    return {
+        "campaign_id": held.id, "record_id": record.id, "task_id": task.id, "leader_id": leader.id,
+    }  # fmt: skip
 
 
 def _letter(session: sa.orm.Session, channel_id: str, now: dt.datetime) -> str:
