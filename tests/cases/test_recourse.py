@@ -39,7 +39,7 @@ def rule(scene: Scene, case_id: str, staff_id: str = "group-1", noted: Noted = U
         recourse.rule(session, desk, case, Move.UPHOLD, "查过了。", today, noted)
 
 
-@pytest.mark.parametrize("move", [*DESK_MOVES])
+@pytest.mark.parametrize("move", sorted(DESK_MOVES))
 def test_whoever_made_a_move_of_a_case_never_decides_on_it_nor_reads_the_appeal(
     scene: Scene, move: Move
 ) -> None:
