@@ -41,7 +41,12 @@ from tests.submissions.conftest import Speaker, lying, open_now
 
 ADDRESS = "203.0.113.77"
 # Caches that hold what belongs to the county, never to a speaker.
-CACHES = {"app.crypto._signing_key", "app.clock._warn_unknown_year", "app.i18n._translations"}
+CACHES = {
+    "app.crypto._signing_key",
+    "app.clock._published",
+    "app.clock._warn_unknown_year",
+    "app.i18n._translations",
+}
 
 
 @pytest.fixture
