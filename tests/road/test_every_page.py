@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.road.conftest import Instance
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
+PHONE = {"width": 360, "height": 740}
 WIDTHS = (360, 768, 1280)
 THEMES = ("light", "dark")
 
@@ -81,14 +83,29 @@ def too_wide(page: Page) -> list[str]:
     return [f"{width} px wide in a window of {window} px"] if width > window else []
 
 
-def test_every_page_is_reached_and_has_no_fault_on_a_phone(
-    site: Flask, instance: Instance, browser: Browser
-) -> None:
+def faults_of(stops: Iterable[tour.Stop]) -> tuple[set[str], list[str]]:
+    """The names of the pages that were reached, and what is wrong with them."""
     seen, faults = set(), []
-    for stop in tour.stops(site, instance, browser, viewport={"width": 360, "height": 740}):
+    for stop in stops:
         seen.add(stop.name)
         found = accessibility_faults(stop.page) + too_wide(stop.page)
         faults += [f"{stop.name}: {fault}" for fault in found]
+    return seen, faults
+
+
+def test_no_page_of_the_public_has_a_fault_on_a_phone(
+    site: Flask, instance: Instance, browser: Browser
+) -> None:
+    seen, faults = faults_of(tour.public_stops(site, instance, browser, viewport=PHONE))
+    assert {"/", "/box/<slug>", "/receipt", *tour.WAYS} <= seen
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.long
+def test_every_page_is_reached_and_has_no_fault_on_a_phone(
+    site: Flask, instance: Instance, browser: Browser
+) -> None:
+    seen, faults = faults_of(tour.stops(site, instance, browser, viewport=PHONE))
     assert not faults, "\n".join(faults)
     rules = {r.rule for r in site.url_map.iter_rules() if "GET" in (r.methods or ())}
     assert rules - seen == set(NO_PAGE)

@@ -206,15 +206,7 @@ def stops(
 
     `query` is kept by every link; `context` is the browser's (width, theme).
     """
-    public = _new_page(browser, context)
-    for rule in walk(app, public, f"{instance.base}/{query}"):
-        yield Stop(rule, public)
-    for name, way in WAYS.items():
-        way(public, instance)
-        yield Stop(name, public)
-    public.goto(f"{instance.base}/desk/sign-in{query}")
-    yield Stop("/desk/sign-in", public)
-    public.context.close()
+    yield from public_stops(app, instance, browser, query, **context)
     instance.command("open-boxes", "--now")
     done: set[str] = set()
     for account in instance.accounts:
@@ -230,3 +222,18 @@ def stops(
                 way(page, instance)
                 yield Stop(name, page)
         page.context.close()
+
+
+def public_stops(
+    app: Flask, instance: Instance, browser: Browser, query: str = "", **context: Any
+) -> Iterator[Stop]:
+    """The pages that need no account, by links and behind the road's forms."""
+    public = _new_page(browser, context)
+    for rule in walk(app, public, f"{instance.base}/{query}"):
+        yield Stop(rule, public)
+    for name, way in WAYS.items():
+        way(public, instance)
+        yield Stop(name, public)
+    public.goto(f"{instance.base}/desk/sign-in{query}")
+    yield Stop("/desk/sign-in", public)
+    public.context.close()
