@@ -36,7 +36,7 @@ gates: $(VENV)/.dev
 	@echo "== contracts"
 	@$(BIN)/lint-imports --no-cache > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
 
-# The screenshots of the docs, and a contact sheet of every page in every look.
+# Screenshots and a contact sheet of every page in every look.
 pictures: $(VENV)/.dev provision
 	@$(BIN)/python -m tests.pictures
 

@@ -1,4 +1,4 @@
-"""`make pictures`: the screenshots of README and guides, and a contact sheet of every page.
+"""`make pictures`: a screenshot and a contact sheet of every page in every look.
 
 Taken from a running demo county, so that no picture shows what the product isn't.
 """
@@ -19,17 +19,6 @@ from config import Config
 from tests.road import tour
 from tests.road.conftest import CHROMIUM_FLAGS, Instance, start, stop
 
-PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
-# What guides show: file name, page (as tests/road/tour.py names it), width.
-SHOWN = (
-    ("form", "/box/<slug>", 360),
-    ("warning", "warning", 360),
-    ("receipt", "receipt taken", 360),
-    ("thread", "thread", 360),
-    ("queue", "/desk/queue", 1280),
-    ("case", "case accepted", 1280),
-    ("figures", "/figures", 1280),
-)
 LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
     "360": ("", {"viewport": {"width": 360, "height": 740}}),
     "768": ("", {"viewport": {"width": 768, "height": 1024}}),
@@ -51,9 +40,6 @@ def _shoot(instance: Instance, browser: Browser, folder: Path) -> None:
             name = found.name.replace("/", "_").replace("<", "").replace(">", "")
             found.page.screenshot(path=place / f"{number:02d} {name}.png", full_page=True)
             found.page.emulate_media(media="screen")
-            for picture, page, width in SHOWN:
-                if (page, str(width)) == (found.name, look):
-                    shutil.copy(place / f"{number:02d} {name}.png", PICTURES / f"{picture}.png")
 
 
 def contact_sheet(folder: Path, columns: int = 8) -> Image.Image:
@@ -72,12 +58,11 @@ def contact_sheet(folder: Path, columns: int = 8) -> Image.Image:
 
 
 def main() -> int:
-    """Pictures into docs/pictures, contact sheets into the folder that is named at the end."""
+    """Into a folder of its own; the contact sheets are named at the end."""
     path = shutil.which("chromium")
     if path is None:
         print("chromium is missing: run `make test` once, or install it")
         return 2
-    PICTURES.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="yanlu-pictures-"))
     process, instance = start(folder / "instance")
     try:
