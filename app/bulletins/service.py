@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app import wordindex
 from app.bulletins.models import Audience, Bulletin, BulletinState, Promise
 from app.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from app.notifications import outbox
+from app.organisation import service as organisation
 from app.organisation.models import Unit, UnitKind
 from app.staff.models import Role
 from app.wordindex import Published
@@ -86,13 +87,7 @@ def _reach(writer: Writer) -> sa.ColumnElement[bool]:
     """The units whose bulletins this person sees and publishes: also those their group watches."""
     if writer.is_office:
         return sa.true()
-    parent = aliased(Unit)
-    groups = writer.units_as(Role.SUPERVISOR)
-    watched = (
-        sa.select(Unit.id)
-        .outerjoin(parent, Unit.parent_id == parent.id)
-        .where(sa.func.coalesce(Unit.group_id, parent.group_id).in_(groups))
-    )
+    watched = organisation.watched_by(writer.units_as(Role.SUPERVISOR))
     return Bulletin.unit_id.in_(writer.units_as(Role.KEEPER)) | Bulletin.unit_id.in_(watched)
 
 

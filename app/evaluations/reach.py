@@ -6,11 +6,12 @@ import datetime as dt
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.errors import N_, Conflict, Forbidden, NotFound
 from app.evaluations.models import Round, Scrutineer
 from app.evaluations.rounds import State
+from app.organisation import service as organisation
 from app.organisation.models import Unit, UnitKind
 from app.staff.models import Role
 from app.staff.rights import Actor
@@ -48,14 +49,7 @@ def _reach(actor: Actor) -> sa.ColumnElement[bool]:
     """The rounds this person sees: what they hold, what their group watches, what they count."""
     if actor.is_office:
         return sa.true()
-    parent = aliased(Unit)
-    watched = (
-        sa.select(Unit.id)
-        .outerjoin(parent, Unit.parent_id == parent.id)
-        .where(
-            sa.func.coalesce(Unit.group_id, parent.group_id).in_(_units_as(actor, Role.SUPERVISOR))
-        )
-    )
+    watched = organisation.watched_by(_units_as(actor, Role.SUPERVISOR))
     counted = sa.select(Scrutineer.round_id).where(Scrutineer.staff_id == actor.staff_id)
     return (
         Round.unit_id.in_(_units_as(actor, Role.KEEPER))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.errors import N_, Forbidden
 from app.organisation import service as organisation
@@ -34,13 +34,8 @@ class Reach:
         """Boxes that they keep, their groups' own, and those of the branches that these watch."""
         if self.everywhere:
             return sa.true()
-        parent = aliased(Unit)
         groups = self._units(Role.SUPERVISOR)
-        watched = (
-            sa.select(Unit.id)
-            .outerjoin(parent, Unit.parent_id == parent.id)
-            .where(sa.func.coalesce(Unit.group_id, parent.group_id).in_(groups))
-        )
+        watched = organisation.watched_by(groups)
         return Unit.id.in_([*groups, *self._units(Role.KEEPER)]) | Unit.id.in_(watched)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from app.errors import N_, NotFound
 from app.organisation.models import Box, Member, Unit, UnitKind
@@ -256,3 +256,14 @@ def add_box(session: Session, unit: Unit, *, second_eyes: bool = False) -> Box:
     session.add(box)
     session.flush()
     return box
+
+
+def watched_by(group_ids: Iterable[str]) -> sa.Select[str]:
+    """The ids of the units that these supervision groups watch: by their own name, or by their
+    parent's where they name none."""
+    parent = aliased(Unit)
+    return (
+        sa.select(Unit.id)
+        .outerjoin(parent, Unit.parent_id == parent.id)
+        .where(sa.func.coalesce(Unit.group_id, parent.group_id).in_(list(group_ids)))
+    )
