@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from app import crypto
+from app import archive, crypto
 from tests.attack import canaries, files
 from tests.attack.canaries import ADDRESS, HEADERS, IDENTITY, MARK, WORDS, Hunt
 from tests.attack.stack import BOX, HOST, Client, Stack
@@ -58,6 +59,7 @@ class Traces:
         self.codes: list[str] = []
         self.verdicts: list[Verdict] = []
         self.places: list[str] = []  # pool ids, as a log would spell them
+        self.backup_key = ""
 
     def run(self) -> list[Verdict]:
         """Every accident in turn; after each, everything is searched."""
@@ -70,11 +72,13 @@ class Traces:
             "the application away": self.away,
             "SIGKILL in the middle of a drop": self.killed,
             "an opening": self.opened,
+            "a backup": self.backed_up,
         }
         for name, accident in accidents.items():
             accident()
             time.sleep(0.2)  # let what is written late be written
             self.look(name)
+        self.look("a backup, opened with its key", self.backup_opened())
         self.look_at_place_logs()
         return self.verdicts
 
@@ -234,6 +238,26 @@ class Traces:
         for code in self.codes:
             if 'data-state="waiting"' not in client.thread(code).body:
                 raise AssertionError("an opened case isn't found by its code")
+
+    def backed_up(self) -> None:
+        """The backup that follows an opening, with what was opened and one more that lies."""
+        client = speaker(self.stack)
+        self.codes.append(client.drop(TEXT).code)
+        client.close()
+        self.backup_key = self.stack.command("backup-key").split()[-1]
+        self.stack.command("backup", str(self.stack.data / "backups"))
+
+    def backup_opened(self) -> Iterator[tuple[str, bytes]]:
+        """What somebody reads who has both the file and the printed key: rows, as in the dump."""
+        private_key = bytes.fromhex(self.backup_key)
+        (path,) = (self.stack.data / "backups").glob("*.backup")
+        told = set()
+        with path.open("rb") as file:
+            for frame in archive.read(file, lambda sealed: crypto.unseal(private_key, sealed)):
+                told.add(frame.get("table"))
+                yield str(path), json.dumps(frame, ensure_ascii=False).encode()
+        if not told >= {"case", "sealed_item", "lying_item"}:
+            raise AssertionError(f"the backup holds {sorted(map(str, told))} alone")
 
 
 # What SQLAlchemy's exception says of a statement that failed, in the tree under attack.
