@@ -9,14 +9,15 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyotp
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Locator, sync_playwright
+from playwright.sync_api import Page as BrowserPage
 
 from tests.visitor import Page, Visitor
 
@@ -121,6 +122,25 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     process, running = start(tmp_path_factory.mktemp("instance"))
     yield running
     stop(process)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _whole_pages() -> Iterator[None]:
+    """A click returns once the next page has begun: under load, looking then sees half of it."""
+
+    def waiting(act: Callable[..., None]) -> Callable[..., None]:
+        def acted(self: Any, *words: Any, **more: Any) -> None:
+            act(self, *words, **more)
+            page = self.page if isinstance(self, Locator) else self
+            page.wait_for_load_state()
+
+        return acted
+
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (BrowserPage, Locator):
+            for name in ("click", "press"):
+                patch.setattr(kind, name, waiting(getattr(kind, name)))
+        yield
 
 
 @pytest.fixture(scope="module")
