@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.attack import files, order, roads
+from tests.attack import ballots, files, order, roads
 from tests.attack.stack import Stack
 from tests.attack.traces import Traces
 from tests.attack.verdicts import Verdict
@@ -124,6 +124,9 @@ TRAPS = (
          (("app/web.py", "LOOKUP_TIME_STEP = 0.1", "LOOKUP_TIME_STEP = 0.0"),
           ("app/cases/thread.py", "    _open_nothing(session, keys)\n", "")),
          _timing),
+    Trap("the urn kept beside the readable ballots", "postgresql",
+         (("app/evaluations/service.py", "for model in (SealedBallot, SealedComment, KeyHalf):",
+           "for model in ():"),), ballots.ballots),
 )  # fmt: skip
 
 
