@@ -77,8 +77,8 @@ def clean(text: str, *, field: str, at_most: int) -> str:
         if category == "Cs" or (category == "Cc" and character not in "\t\n"):
             raise Invalid(
                 N_(
-                    "文字里有看不见的控制字符或损坏的字符，没有存下任何内容。"
-                    "您写的还在下面：请删去或重打那一处，再提交一次。"
+                    "您写的字里夹着看不见的或坏了的字，什么都没有存下。"
+                    "您写的还在下面：请删去或重打那一处，再交一次。"
                 ),
                 field=field,
             )

@@ -112,7 +112,7 @@ def _refuse_foreign_posts() -> None:
     site = request.headers.get("Sec-Fetch-Site")
     foreign = origin is not None and origin.split("://", 1)[-1] != request.host
     if foreign or site not in (None, "same-origin", "none"):
-        raise errors.Forbidden(N_("这个表单不是从本站打开的，没有存下任何内容。请从首页重新进入。"))
+        raise errors.Forbidden(N_("这一页不是从本站打开的，什么都没有存下。请从首页重新进来。"))
 
 
 # --- limits without identity --------------------------------------------------------------------
@@ -166,7 +166,7 @@ def limit(name: str, cost: float = 1.0) -> None:
     buckets: Buckets = current_app.extensions["buckets"]
     if config().limits and not buckets.take(name, request.remote_addr, cost):
         raise errors.TooMany(
-            N_("这个网络里一下子来的请求太多了。没有丢失任何内容，请过几分钟再试，或拨打电话。")
+            N_("这会儿从您这个网络来的人太多了。什么都没有丢，请过几分钟再来，急的话请打电话。")
         )
 
 
@@ -275,19 +275,19 @@ class QuietFlask(Flask):
 
 
 _PAGES = {
-    400: (N_("请求不完整"), N_("浏览器发来的内容不完整，没有存下任何内容。请返回首页再试一次。")),
-    403: (N_("这里不能进入"), N_("您没有做这件事的权限，或页面打开得太久了。没有改变任何内容。")),
+    400: (N_("请求不完整"), N_("浏览器发来的内容不完整，什么都没有存下。请返回首页再试一次。")),
+    403: (N_("这里不能进入"), N_("您没有做这件事的权限，或页面打开得太久了。什么都没有改变。")),
     404: (N_("没有这个页面"), N_("网址可能抄错了，或这里已经撤下。您可以从首页查找支部的意见箱。")),
     405: (N_("不能这样打开"), N_("这个地址要从本站的表单进入。请回到首页再走一次。")),
     413: (
         N_("内容太大"),
-        N_("发来的内容超过了上限，没有存下任何内容。请按浏览器的“返回”，减少内容后再投一次。"),
+        N_("发来的内容超过了上限，什么都没有存下。请按浏览器的“返回”，减少内容后再投一次。"),
     ),
     500: (
         N_("我们这边出了故障"),
         N_(
             "这一次没有办成，也没有存下一半的内容。您没有做错什么：请过几分钟再试一次，"
-            "或拨打页面下方的电话。"
+            "或打页面下方的电话。"
         ),
     ),
     503: (

@@ -180,5 +180,5 @@ def _read(token: str, secrets: Secrets) -> tuple[Purpose, bytes]:
 
 def _over() -> Conflict:
     return Conflict(
-        N_("这个链接已经过期、收回了，或者换了新的。没有改变任何内容，请支部再给您一次。")
+        N_("这个链接已经过期、收回了，或者换了新的。什么都没有改变，请支部再给您一次。")
     )

@@ -144,7 +144,7 @@ def at_desk(session: Session, writer: Writer, most: int) -> list[tuple[Bulletin,
 def require_writer(session: Session, writer: Writer, unit_id: str) -> None:
     """Raises Forbidden unless this person writes the unit's bulletins."""
     if unit_id not in {unit.id for unit in writable(session, writer)}:
-        raise Forbidden(N_("这个单位的通报不归您起草，没有改变任何内容。"))
+        raise Forbidden(N_("这个单位的通报不归您起草，什么都没有改变。"))
 
 
 # --- drafts ---------------------------------------------------------------------------------------

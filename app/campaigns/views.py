@@ -39,7 +39,7 @@ def seen(session: Session, campaign_id: str, slug: str) -> tuple[Campaign, Unit]
     campaign = service.started(session, campaign_id)
     unit = tree.unit(session, slug)
     if unit.id not in set(session.scalars(rights.reach(guard.actor()).where(Unit.id == unit.id))):
-        raise Forbidden(N_("这个支部不归您看，没有改变任何内容。"))
+        raise Forbidden(N_("这个支部不归您看，什么都没有改变。"))
     return campaign, unit
 
 

@@ -60,7 +60,7 @@ def keep(
     Raises Invalid (fields `ground`, `gist`).
     """
     if ground not in GROUNDS[kind]:
-        raise Invalid(N_("还没有选是哪一类，没有改变任何内容。请选一类。"), field="ground")
+        raise Invalid(N_("还没有选是哪一类，什么都没有改变。请选一类。"), field="ground")
     gist = " ".join(gist.split())
     if any(_quotes(gist, text) for text in said):
         raise Invalid(

@@ -252,7 +252,7 @@ def chosen_reason() -> DeclineReason:
     try:
         return DeclineReason(request.form.get("reason", ""))
     except ValueError:
-        raise Invalid(N_("还没有选理由，没有改变任何内容。请从列出的理由里选一条。")) from None
+        raise Invalid(N_("还没有选理由，什么都没有改变。请从列出的理由里选一条。")) from None
 
 
 def _decline(session: Session, found: Case) -> None:
@@ -304,7 +304,7 @@ def _approve(session: Session, found: Case) -> None:
 def _noted() -> Noted:
     ground = request.form.get("ground", RecourseGround.OTHER)
     if ground not in list(RecourseGround):
-        raise Invalid(N_("还没有选是哪一类，没有改变任何内容。请选一类。"), field="ground")
+        raise Invalid(N_("还没有选是哪一类，什么都没有改变。请选一类。"), field="ground")
     return Noted(RecourseGround(ground), _field("gist", precedents.MAX_GIST))
 
 

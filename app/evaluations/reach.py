@@ -42,7 +42,7 @@ def leads(actor: Actor, held: Round) -> bool:
 def require_lead(actor: Actor, held: Round) -> None:
     """Raises Forbidden unless `leads`."""
     if not leads(actor, held):
-        raise Forbidden(N_("这一步由办这一轮评议的支部来做，没有改变任何内容。"))
+        raise Forbidden(N_("这一步由办这一轮评议的支部来做，什么都没有改变。"))
 
 
 def _reach(actor: Actor) -> sa.ColumnElement[bool]:

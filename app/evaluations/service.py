@@ -123,7 +123,7 @@ def roll(session: Session, unit_id: str) -> list[Member]:
 def draft(session: Session, actor: Actor, unit_id: str, plan: Plan, today: dt.date) -> Round:
     """Keep a new draft. Raises Forbidden, Invalid (the field at fault)."""
     if unit_id not in {unit.id for unit in reach.led_units(session, actor)}:
-        raise Forbidden(N_("这个单位的评议不归您办，没有改变任何内容。"))
+        raise Forbidden(N_("这个单位的评议不归您办，什么都没有改变。"))
     made = Round(
         unit_id=unit_id,
         title="",

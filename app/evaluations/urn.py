@@ -32,7 +32,7 @@ from app.staff.models import PersonalKey
 
 _AT_ONCE = 5000
 _CHANCE = random.SystemRandom()
-_NOT_YOURS = N_("这一步由这一轮的监票人来做，没有改变任何内容。")
+_NOT_YOURS = N_("这一步由这一轮的监票人来做，什么都没有改变。")
 
 
 @dataclass(frozen=True)

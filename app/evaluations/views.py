@@ -91,7 +91,7 @@ def _cast() -> ResponseReturnValue:
 def cast(ticket: BallotTicket, form: Mapping[str, str], *, paper: bool = False) -> None:
     """Put the ballot that a form says. Raises Invalid (the slip stays good), Conflict."""
     if form.get("website"):
-        raise Invalid(N_("表单里有一项填得不对，还没有投出去，票签还是好的。请再交一次。"))
+        raise Invalid(N_("有一项没有选对，还没有投出去，票签还是好的。请再交一次。"))
     with reading() as session:
         sheet = voting.paper(session, ticket.round_id)
     chosen = {one.id: form.get(f"grade-{one.id}", "") for one in sheet.subjects}

@@ -57,5 +57,5 @@ def require(session: Session, reach: Reach, slug: str) -> Branch:
     branch = organisation.branch(session, slug)
     within = sa.select(Unit.id).where(Unit.id == branch.id, reach.within())
     if session.scalar(within) is None:
-        raise Forbidden(N_("这个支部的意见不归您录入，没有存下任何内容。请打开您自己的支部。"))
+        raise Forbidden(N_("这个支部的意见不归您录入，什么都没有存下。请打开您自己的支部。"))
     return branch

@@ -164,7 +164,7 @@ def meeting_receipts(slug: str) -> ResponseReturnValue:
 def _slip_words(branch: Branch, by: dt.date) -> SlipWords:
     lines = (
         say(N_("凭号码看答复：%(address)s"), address=_receipt_address()),
-        say(N_("最晚 %(day)s 开箱。右边的码里只有承诺，没有号码。"), day=day(by)),
+        say(N_("最晚%(day)s开箱。右边的码里只有承诺，没有号码。"), day=day(by)),
         say(N_("记录的工作人员见过这个号码，您的评价会另外计数。")),
         say(N_("谁看到这张纸，就知道意见是您提的，请收好。")),
     )

@@ -23,7 +23,7 @@ MAX_TARGET = 500
 MAX_NAME = 60
 UNCONFIRMED_DAYS = 7
 LINK_GONE = N_("这个地址不对，或者已经过期。什么都没有改变，请从页面上再来一次。")
-NOT_CHOSEN = N_("还没有选单位或种类，什么都没有存。请选好再提交。")
+NOT_CHOSEN = N_("还没有选单位或种类，什么都没有存。请选好再交。")
 # One local part, one domain with a dot; anything finer is the mail server's to judge.
 _ADDRESS = re.compile(r"[^\s@<>,;:\"\\()]{1,64}@[^\s@<>,;:\"\\()]{1,190}\.[^\s@<>,;:\"\\().]{2,}")
 

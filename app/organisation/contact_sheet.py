@@ -19,7 +19,7 @@ def faults(book: Book, kinds: Mapping[str, UnitKind], closed: Collection[str]) -
     seen: dict[str, ContactRow] = {}
     for row in book.contacts:
         if kinds.get(row.branch) is not UnitKind.BRANCH or row.branch in closed:
-            message = N_("没有这个支部：%(branch)s。这一列填支部的标识。")
+            message = N_("没有这个支部：%(branch)s。这一列填支部的短名。")
             yield Fault("contacts", row.row, letter, message, (("branch", row.branch[:64]),))
         elif row.branch in seen:
             message = N_("支部和第 %(row)d 行重复了。")

@@ -59,7 +59,7 @@ def assign() -> ResponseReturnValue:
             leader = contacts.named(session, name, post)
             found = service.named(session, _field("branch", 120))
             if found is None:
-                raise Invalid(N_("没有找到这个支部，没有存下。请写全称或标识。"), field="branch")
+                raise Invalid(N_("没有找到这个支部，没有存下。请写全称或短名。"), field="branch")
             contacts.assign(session, tree.unit(session, found.slug), leader)
             if address := _field("email", notifications.MAX_TARGET):
                 tell(session, leader, address)

@@ -116,13 +116,13 @@ def _check_units(book: Book, known: _Known) -> Iterator[Fault]:
         first = known.rows[row.slug]
         if first is not row:
             yield _fault(
-                book, "units", row, "slug", N_("标识和第 %(row)d 行重复了。"), row=first.row
+                book, "units", row, "slug", N_("短名和第 %(row)d 行重复了。"), row=first.row
             )
         elif row.slug in tree.RESERVED:
-            yield _fault(book, "units", row, "slug", N_("这个标识系统自己要用，请换一个。"))
+            yield _fault(book, "units", row, "slug", N_("这个短名系统自己要用，请换一个。"))
         elif known.kinds[row.slug] is not row.kind:
             yield _fault(
-                book, "units", row, "kind", N_("这个标识已经有了，但类别不同，不能改类别。")
+                book, "units", row, "kind", N_("这个短名已经有了，但类别不同，不能改类别。")
             )
         elif row.slug in known.closed:
             yield _fault(
@@ -182,7 +182,7 @@ def _check_members(book: Book, known: _Known) -> Iterator[Fault]:
             message = N_("编号和第 %(row)d 行重复了。")
             yield _fault(book, "members", row, "number", message, row=first.row)
         elif known.kinds.get(row.branch) is not UnitKind.BRANCH:
-            message = N_("没有这个支部：%(branch)s。这一列填支部的标识。")
+            message = N_("没有这个支部：%(branch)s。这一列填支部的短名。")
             yield _fault(book, "members", row, "branch", message, branch=row.branch[:64])
         elif row.branch in known.closed and not (
             row.left or (row.number, row.branch) in known.stayed
@@ -200,10 +200,10 @@ def _check_staff(book: Book, known: _Known) -> Iterator[Fault]:
             message = N_("没有这个单位：%(unit)s。")
             yield _fault(book, "staff", row, "unit", message, unit=row.unit[:64])
         elif row.role in _AT_A_BOX and kind not in tree.WITH_BOX:
-            message = N_("保管人和监督员要写明是哪个支部或监督组。")
+            message = N_("保管人和监督组成员要写明是哪个支部或监督组。")
             yield _fault(book, "staff", row, "unit", message)
         elif row.role not in _AT_A_BOX and kind not in (None, UnitKind.COUNTY):
-            message = N_("县办和管理员管全县，这一格请空着。")
+            message = N_("县管理员和运维员管全县，这一格请空着。")
             yield _fault(book, "staff", row, "unit", message)
         elif key in seen:
             yield _fault(book, "staff", row, "username", N_("这一行和上面的重复了。"))

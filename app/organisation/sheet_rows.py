@@ -94,7 +94,7 @@ def unit_row(row: int, values: dict[str, str], complain: Callable[..., None]) ->
     """A line of the sheet `units`."""
     slug = values.get("slug", "")
     if not SLUG.fullmatch(slug):
-        complain("slug", N_("标识只能用小写字母、数字和中间的短横，最多 64 个。"))
+        complain("slug", N_("短名只能用小写字母、数字和中间的短横，最多 64 个。"))
     kind = KINDS.get(values.get("kind", "").casefold())
     if kind is None:
         complain("kind", N_("类别只有 county、unit、branch、group（县、单位、支部、监督组）。"))

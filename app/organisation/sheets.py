@@ -43,9 +43,9 @@ SHEETS = {"units": "units", "单位": "units", "members": "members", "党员": "
           "联系点": "contacts"}  # fmt: skip
 HEADERS = {
     "units": {
-        "slug": "slug", "标识": "slug", "name": "name", "名称": "name", "parent": "parent",
-        "上级": "parent", "kind": "kind", "类别": "kind", "phone": "phone", "电话": "phone",
-        "group": "group", "监督组": "group",
+        "slug": "slug", "短名": "slug", "标识": "slug", "name": "name", "名称": "name",
+        "parent": "parent", "上级": "parent", "kind": "kind", "类别": "kind",
+        "phone": "phone", "电话": "phone", "group": "group", "监督组": "group",
         "second_eyes": "second_eyes", "双人把关": "second_eyes",
     },
     "members": {

@@ -80,10 +80,10 @@ def add(
     slug = slug.strip()
     if not SLUG.fullmatch(slug) or slug in RESERVED:
         raise Invalid(
-            N_("标识只能用小写字母、数字和中间的短横，最多 64 个。没有改动。"), field="slug"
+            N_("短名只能用小写字母、数字和中间的短横，最多 64 个。没有改动。"), field="slug"
         )
     if session.scalar(sa.select(sa.exists().where(Unit.slug == slug))):
-        raise Invalid(N_("这个标识已经有单位用了，请换一个。没有改动。"), field="slug")
+        raise Invalid(N_("这个短名已经有单位用了，请换一个。没有改动。"), field="slug")
     _require_place(kind, parent)
     name = _name(name)
     made = Unit(

@@ -135,7 +135,7 @@ def _rename(session: Session, unit: Unit) -> str:
 def _other(session: Session, field: str) -> Unit:
     found = service.named(session, _field(field))
     if found is None:
-        raise Invalid(N_("没有找到这个单位，没有改动。请写全称或标识。"), field=field)
+        raise Invalid(N_("没有找到这个单位，没有改动。请写全称或短名。"), field=field)
     return tree.unit(session, found.slug)
 
 

@@ -77,7 +77,7 @@ def new_phone() -> ResponseReturnValue:
     staff_id, instance_secret = guard.current().staff_id, config().secrets.instance_secret
     secret = invitations.open_secret(instance_secret, staff_id, _typed("sealed"))
     if secret is None:
-        raise Forbidden(N_("这一页不完整，没有改变任何内容。请回到“我的账号”再做一次。"))
+        raise Forbidden(N_("这一页不完整，什么都没有改变。请回到“我的账号”再做一次。"))
     refusal = _change_phone(secret)
     if refusal is not None:
         return _phone_page(secret, sentence(refusal)), 422

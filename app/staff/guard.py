@@ -79,7 +79,7 @@ def desk(
                 return _show_in()
             if allowed and not person.has(*allowed):
                 raise Forbidden(
-                    N_("这一页不在您的职责之内，没有改变任何内容。需要的话，请联系县里的管理员。")
+                    N_("这一页不在您的职责之内，什么都没有改变。需要的话，请联系县里的管理员。")
                 )
             check_csrf()
             return view(*args, **kwargs)
@@ -141,7 +141,7 @@ def check_csrf() -> None:
     if own is None or not own.is_own(request.form.get("csrf_token", "")):
         raise Forbidden(
             N_(
-                "这一页打开得太久，或者不是从您自己的工作台打开的，没有改变任何内容。"
+                "这一页打开得太久，或者不是从您自己的工作台打开的，什么都没有改变。"
                 "请按浏览器的“返回”，刷新后再做一次。"
             )
         )
@@ -183,7 +183,7 @@ def _show_in() -> ResponseReturnValue:
         return redirect(url_for("staff.sign_in"), 303)
     raise Forbidden(
         N_(
-            "您的登录已经结束，这一步没有做成，也没有改变任何内容。"
+            "您的登录已经结束，这一步没有做成，什么都没有改变。"
             "请在另一个窗口重新登录，再按浏览器的“返回”，您写的字多半还在。"
         )
     )

@@ -188,7 +188,7 @@ def require_place(session: Session, role: Role, unit_id: str | None) -> None:
         if unit_id is None or session.get(Unit, unit_id) is None:
             raise Invalid(N_("请写明是哪个支部或监督组。"), field="unit")
     elif unit_id is not None:
-        raise Invalid(N_("管理员和运维员管全县，单位这一栏请空着。"), field="unit")
+        raise Invalid(N_("县管理员和运维员管全县，单位这一栏请空着。"), field="unit")
 
 
 def renew(session: Session, actor: Actor, staff_id: str, now: dt.datetime) -> Invitation:
@@ -280,7 +280,7 @@ def _require_open(session: Session, found: Invitation | None, now: dt.datetime) 
     if found is None or found.expires_at <= now or not _is_backed(session, found):
         raise Conflict(
             N_(
-                "这个链接已经用过、撤回，或者过了七天。没有改变任何内容。"
+                "这个链接已经用过、撤回，或者过了七天。什么都没有改变。"
                 "如果不是您自己用的，请马上告诉发给您的人；需要新的链接，也请他再发一次。"
             )
         )

@@ -45,7 +45,7 @@ def join(first: str, second: str) -> bytes:
     if number == other_number:
         raise Invalid(
             N_(
-                "两张纸是同一半，没有改变任何内容。"
+                "两张纸是同一半，什么都没有改变。"
                 "请再拿另外一半来：一张写着“第 1 半”，一张写着“第 2 半”。"
             ),
             field="half_2",
@@ -234,7 +234,7 @@ def key_of(session: Session, private_key: bytes) -> RecoveryKey:
     key = session.scalar(sa.select(RecoveryKey).where(RecoveryKey.public_key == public_key))
     if key is None:
         raise Invalid(
-            N_("这两半不是一对，没有改变任何内容。请核对两张纸上的编号是不是一样。"),
+            N_("这两半不是一对，什么都没有改变。请核对两张纸上的编号是不是一样。"),
             field="half_2",
         )
     return key

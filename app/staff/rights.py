@@ -115,4 +115,4 @@ def require_box(actor: Actor, box: Box, *, office: bool = False) -> None:
 
 
 def _not_yours() -> Forbidden:
-    return Forbidden(N_("这不在您的职责之内，没有改变任何内容。需要的话，请联系县里的管理员。"))
+    return Forbidden(N_("这不在您的职责之内，什么都没有改变。需要的话，请联系县里的管理员。"))

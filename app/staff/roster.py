@@ -297,5 +297,5 @@ def person(session: Session, typed: str) -> Staff:
     name = normal_username(typed)
     found = session.scalar(sa.select(Staff).where(Staff.username == name))
     if found is None:
-        raise Invalid(N_("没有这个用户名的账号，没有改变任何内容。"), field="username")
+        raise Invalid(N_("没有这个用户名的账号，什么都没有改变。"), field="username")
     return found

@@ -18,7 +18,7 @@ from app.submissions.models import SpeakerGroup
 from app.submissions.service import About, Aspect, Publish, Recipient
 from app.submissions.ticket import ForgedTicketError, Ticket, read_ticket
 
-STALE_PAGE = N_("这张表单不能用了（打开得太久，或不完整）。您写的都还在下面，请再点一次提交。")
+STALE_PAGE = N_("这一页打开得太久了，或者没有发完整。您写的都还在下面，请再点一次按钮。")
 
 
 class TicketCSRF(CSRF):
@@ -60,7 +60,7 @@ class PublicForm(FlaskForm):  # type: ignore[misc]
             return None
         if self.website.data or not valid:
             raise Invalid(
-                N_("表单里有一项填得不对，没有存下任何内容。您写的还在下面，请看看各个选项再提交。")
+                N_("有一项没有选对，什么都没有存下。您写的还在下面，请看看各项，再交一次。")
             )
         return self.opened_ticket
 

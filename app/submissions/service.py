@@ -41,7 +41,7 @@ from config import Secrets
 MAX_OPINION = 5000
 MAX_MESSAGE = 2000
 ACTS_A_WEEK = 8
-TAKEN = N_("这个回执码已经用过了，没有存下任何内容。请对一对纸上的号码，也许这一份录过了。")
+TAKEN = N_("这个回执码已经用过了，什么都没有存下。请对一对纸上的号码，也许这一份录过了。")
 
 
 class Aspect(StrEnum):
@@ -208,7 +208,7 @@ def drop(
     opening_key = _held(session, ticket)
     box_key = sealing.current_box_key(session, opinion.box_id)
     if box_key is None:
-        raise Conflict(N_("这个意见箱现在没有人保管，暂时关着，没有收下任何内容。请拨打电话反映。"))
+        raise Conflict(N_("这个意见箱现在没有人保管，暂时关着，什么都没有收下。请打电话来说。"))
     packed = attachments.pack(opinion.files)
     for attempt in range(1 if opinion.code else 16):
         receipt = (first if attempt == 0 else None) or receipt_of(pen, ticket, opinion, attempt)
@@ -251,10 +251,7 @@ def _held(session: Session, ticket: Ticket) -> OpeningKey:
     key = sealing.opening_key_shared(session)
     if key.id != ticket.opening_key_id:
         raise StaleTicketError(
-            N_(
-                "您写的时候，意见箱刚好开过一次，这张表单要换新的。您写的都还在，"
-                "请再点一次提交就好。"
-            )
+            N_("您写的时候，意见箱刚好开过一次，这一页要换新的。您写的都还在，请再点一次按钮就好。")
         )
     return key
 
@@ -304,7 +301,7 @@ def act(session: Session, pen: Pen, ticket: Ticket, deed: Act) -> None:
     keys = _keys(ticket)
     opening_key = _held(session, ticket)
     if not deed.readers:
-        raise Conflict(N_("这个意见箱现在没有人保管，暂时收不了新的内容。请拨打电话反映。"))
+        raise Conflict(N_("这个意见箱现在没有人保管，暂时收不了新的内容。请打电话来说。"))
     words = json.dumps({"text": deed.text}, ensure_ascii=False).encode()
     sealed = sealing.seal(words, deed.readers, keys.public_key)
     week = calendar.iso_week(pen.today)
@@ -324,13 +321,13 @@ def act(session: Session, pen: Pen, ticket: Ticket, deed: Act) -> None:
         if pool.put(session, pen.secrets.instance_secret, opening_key, place, lying):
             return
     raise Invalid(
-        N_("这一周您已经补充了八次，箱子里放不下了。您写的还在下面，请下周再发，或拨打电话。")
+        N_("这一周您已经补充了八次，箱子里放不下了。您写的还在下面，请下周再发，或打电话。")
     )
 
 
 def _keys(ticket: Ticket) -> ReceiptKeys:
     if ticket.keys is None:
-        raise Invalid(N_("这张表单里没有回执，没有存下任何内容。请重新输入回执码。"))
+        raise Invalid(N_("这一页里没有回执，什么都没有存下。请重新输入回执码。"))
     return ticket.keys
 
 

@@ -108,21 +108,23 @@ def _typed(form: OpinionForm) -> Typed:
 def _opinion(form: OpinionForm, card: BranchCard, branch: Branch, ticket: Ticket) -> Opinion:
     text = clean(form.opinion.data or "", field="opinion", at_most=service.MAX_OPINION)
     if not text.strip():
-        raise Invalid(N_("意见还是空的，没有投进去。请写上您想说的话，再点投递。"), field="opinion")
+        raise Invalid(
+            N_("意见还是空的，没有投进去。请写上您想说的话，再点“投进意见箱”。"), field="opinion"
+        )
     if crypto.contains_code(text):
         raise Invalid(
-            N_("文字里好像有一个回执码。回执码请不要告诉任何人：删去它再投递，别的都还在下面。"),
+            N_("文字里好像有一个回执码。回执码请不要告诉任何人：删去它再投，别的都还在下面。"),
             field="opinion",
         )
     past_the_branch = form.recipient.data == Recipient.SUPERIOR
     box_id = card.superior_box_id if past_the_branch else branch.box_id
     if box_id is None:
         raise Invalid(
-            N_("监督组的意见箱现在没有人保管，没有投进去。请改选“本支部”，或拨打电话。"),
+            N_("监督组的意见箱现在没有人保管，没有投进去。请改选“本支部”，或打电话。"),
             field="recipient",
         )
     if config().limits and ticket.age(clock().now()) < SECONDS_TO_READ:
-        raise Invalid(N_("提交得太快了。您写的还在下面，请等三秒，再点一次投递。"))
+        raise Invalid(N_("交得太快了。您写的还在下面，请等三秒，再点一次“投进意见箱”。"))
     return Opinion(
         box_id=box_id,
         unit_id=branch.id,

@@ -148,7 +148,7 @@ def test_refused_files_keep_the_words_and_say_that_files_must_be_chosen_again(
 def test_a_form_of_more_than_twelve_megabytes_gets_a_kind_413(speaker: Speaker) -> None:
     page = drop(speaker, ("a.jpg", bytes(13 * 1024 * 1024)))
     assert page.status == 413
-    assert "没有存下任何内容" in page.html
+    assert "什么都没有存下" in page.html
 
 
 def test_a_form_without_a_chosen_file_is_as_before(app: Flask, speaker: Speaker) -> None:
