@@ -7,7 +7,9 @@ opening, or from the appeal; 5, 15, 15); MIXING_THRESHOLD (k); LIMITS (on, off);
 MAIL_FROM (smtp://user:password@host:587, TLS by STARTTLS; smtps:// for TLS at once; smtp+plain://
 without, for a server on this machine); PRIVATE_TARGETS (on: robots may live in the county's own
 network). THREAD_MONTHS (24 or more) is how long a settled thread is kept after the desk's last
-message. DATA_DIR/calendar.csv tells holidays, where it exists. Demo accounts make a demo.
+message. DATABASE_URL may name several hosts (postgresql://u@a:5432,b:5432/yanlu): whichever takes
+writes is used; DATABASE_POOL (16) is how many connections a process keeps. DATA_DIR/calendar.csv
+tells holidays, where it exists. Demo accounts make a demo.
 """
 
 from __future__ import annotations
@@ -15,13 +17,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import sqlalchemy as sa
 
 SECRETS_FILE = "secrets.json"
 DEMO_ACCOUNTS = "demo-accounts.json"
@@ -124,18 +129,12 @@ class Config:
     digest_hour: int = 9
     thread_months: int = 24
     calendar: Mapping[dt.date, bool] = field(default_factory=dict, repr=False)
+    database_pool: int = 16
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Config:
         """Build the settings from the environment variables named above; raises ConfigError."""
-        data_dir = Path(environ.get("DATA_DIR") or "var").absolute()
-        try:
-            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                f"DATA_DIR {data_dir} can't be made ({error.strerror}): name a folder that this"
-                " user may write to."
-            ) from error
+        data_dir = _data_dir(environ.get("DATA_DIR") or "var")
         host = environ.get("HOST") or "127.0.0.1"
         limits = _switch(environ, "LIMITS", default=True)
         if not limits and host not in LOOPBACK:
@@ -164,19 +163,65 @@ class Config:
             digest_hour=_number(environ, "DIGEST_HOUR", 9, 0, 23),
             thread_months=_number(environ, "THREAD_MONTHS", 24, 24, 1200),
             calendar=_calendar(data_dir / CALENDAR_FILE),
+            database_pool=_number(environ, "DATABASE_POOL", 16, 2, 200),
         )
+
+
+def _data_dir(name: str) -> Path:
+    path = Path(name).absolute()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"DATA_DIR {path} can't be made ({error.strerror}): name a folder that this user may"
+            " write to."
+        ) from error
+    return path
 
 
 def _database_url(url: str | None, data_dir: Path) -> str:
     if not url:
         return f"sqlite:///{data_dir / 'yanlu.sqlite3'}"
+    return read_database_url(url, "DATABASE_URL")
+
+
+def read_database_url(url: str, name: str) -> str:
+    """The URL of a database with its driver; libpq's several hosts become SQLAlchemy's.
+
+    Raises ConfigError; a URL may hold a password, so the sentences name its scheme alone.
+    """
     scheme = urlsplit(url).scheme
-    if scheme in ("postgres", "postgresql"):
-        return "postgresql+psycopg" + url[len(scheme) :]
-    if scheme in ("sqlite", "postgresql+psycopg"):
+    if scheme not in ("sqlite", "postgres", "postgresql", "postgresql+psycopg"):
+        raise ConfigError(f"{name} begins with {scheme!r}: use sqlite:/// or postgresql://.")
+    if scheme != "sqlite":
+        url = _several_hosts("postgresql+psycopg" + url[len(scheme) :])
+    try:
+        sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise ConfigError(
+            f"{name} can't be read: write it like postgresql://user@host:5432/name, with @, / and :"
+            " in a password percent-encoded, several hosts as a:5432,b:5432."
+        ) from error
+    return url
+
+
+def _several_hosts(url: str) -> str:
+    """libpq's `//u@a:1,b:2/d` and SQLAlchemy's `//u@/d?host=a:1&host=b:2` as one kind of list."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    said = parse_qsl(parts.query)
+    named = hosts.split(",") if "," in hosts else [value for key, value in said if key == "host"]
+    query = dict(said)
+    if len(named) > 1:
+        pairs = [re.fullmatch(r"\[?(.*?)\]?(?::(\d+))?", one) for one in named]
+        query["host"] = ",".join(pair[1] for pair in pairs if pair)
+        query["port"] = ",".join(pair[2] or "5432" for pair in pairs if pair)
+        parts = parts._replace(netloc=user + at)
+    elif "," not in query.get("host", ""):
         return url
-    # The URL may hold a password: the sentence names its scheme alone.
-    raise ConfigError(f"DATABASE_URL begins with {scheme!r}: use sqlite:/// or postgresql://.")
+    # Else whichever answers first is taken, a standby too.
+    query.setdefault("target_session_attrs", "read-write")
+    return parts._replace(query=urlencode(query, safe=",:/")).geturl()
 
 
 def _public_url(raw: str) -> str:

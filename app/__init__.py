@@ -110,7 +110,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     app.config["YANLU"] = config
     app.extensions["clock"] = clock
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    db.init_app(app, config.database_url)
+    db.init_app(app, config.database_url, config.database_pool)
     i18n.init_app(app)
     web.init_app(app, config, clock)
     for blueprint in _BLUEPRINTS:

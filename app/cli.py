@@ -37,6 +37,7 @@ def prepare() -> None:
     """Bring the schema up to date and hang the first lock; safe to repeat."""
     db.upgrade()
     with db.transaction() as session:
+        db.hold_schema(session.connection())  # two that start at once must not hang two locks
         if session.scalar(sa.select(OpeningKey.id)) is None:
             today = clock().today()
             sealing.make_opening_key(session, config().secrets.instance_secret, today)
@@ -124,8 +125,8 @@ def worker(once: bool) -> None:
     while not stop.is_set():
         try:
             jobs.run_due(config(), clock())
-        except sa.exc.OperationalError as error:
-            if once:
+        except sa.exc.SQLAlchemyError as error:
+            if once or not db.is_passing(error):
                 raise
             click.echo(f"database away ({type(error).__name__}), trying again", err=True)
         if once:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,9 +14,9 @@ from typing import Any, ClassVar, cast
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from flask import Flask, current_app
+from flask import Flask, current_app, g, has_request_context
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -45,6 +46,30 @@ QUIET_POSTGRESQL = {
     "archive_mode": "off",
 }
 _TALKING_LIBRARIES = ("auto_explain", "pg_stat_statements", "pgaudit")
+
+# How many connections one process keeps (as many as it has threads), how many more it opens in a
+# rush, for how many seconds a request waits for one, how old one gets.
+POOL, OVERFLOW, POOL_WAIT, RECYCLE = 16, 4, 10, 1800
+# Of PostgreSQL's connections, where the URL doesn't say otherwise. The keepalives find a server
+# that was cut off (its packets just vanish) within half a minute.
+POSTGRESQL = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+    # As long as SQLite's writers wait. Nobody leaves a transaction open for minutes.
+    "options": "-c lock_timeout=60s -c idle_in_transaction_session_timeout=300s",
+}
+# For what a page reads, and never for what is written: a COMMIT that waits for its standby would be
+# cut short by it, and then counts as done without the standby.
+READING_TIMEOUT = "60s"
+# A migration waits this long for a table, then lets those through who queue behind it.
+MIGRATION_LOCK, MIGRATION_TRIES = "5s", 12
+_MIGRATING = 7250117
+# PostgreSQL's words for: undone whole, to be tried again (serialization failure, deadlock); a
+# standby was written to; a lock wasn't to be had.
+_UNDONE, _STANDBY, _LOCKED = ("40001", "40P01"), "25006", "55P03"
 
 _in_transaction: ContextVar[bool] = ContextVar("yanlu_in_transaction", default=False)
 
@@ -92,17 +117,33 @@ def enum_type(enum: type[StrEnum], name: str) -> sa.Enum:
     )
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, pool: int = POOL) -> Engine:
     """An engine for the URL, with the settings that privacy and durability ask of each database."""
-    # hide_parameters: an exception's message would otherwise carry what a speaker typed.
-    engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
+    parsed = sa.make_url(url)
+    on_postgresql = parsed.get_backend_name() == "postgresql"
+    said = (
+        {} if not on_postgresql else {k: v for k, v in POSTGRESQL.items() if k not in parsed.query}
+    )
+    engine = sa.create_engine(
+        parsed,
+        # An exception's message would otherwise carry what a speaker typed.
+        hide_parameters=True,
+        pool_pre_ping=True,
+        poolclass=sa.QueuePool,
+        pool_size=pool,
+        max_overflow=OVERFLOW,
+        pool_timeout=POOL_WAIT,
+        pool_recycle=RECYCLE,
+        connect_args=said,
+    )
+    if on_postgresql:
+        event.listen(engine, "begin", _begin_postgresql)
+        event.listen(engine, "handle_error", _leave_standby)
+    else:
         if engine.url.database:  # its journals take over the mode
             Path(engine.url.database).touch(mode=0o600)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    else:
-        event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
@@ -133,12 +174,34 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _begin_postgresql(connection: Connection) -> None:
     if not _writes(connection):
-        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+        limit = f"SET LOCAL statement_timeout = '{READING_TIMEOUT}'; " * has_request_context()
+        connection.exec_driver_sql(f"{limit}SET TRANSACTION READ ONLY")
 
 
-def init_app(app: Flask, url: str) -> None:
+def _sqlstate(error: BaseException | None) -> str | None:
+    return getattr(getattr(error, "orig", None) or error, "sqlstate", None)
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    """A leader that became a standby under our hands: its connections lead nowhere, all of them."""
+    if _sqlstate(context.original_exception) == _STANDBY and context.connection is not None:
+        context.is_disconnect = context.is_disconnect or _writes(context.connection)
+
+
+def is_passing(error: sa.exc.SQLAlchemyError) -> bool:
+    """Whether the database is away, full or busy: not our fault, nothing stored, later is fine."""
+    lost = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, sa.exc.OperationalError | sa.exc.TimeoutError)
+
+
+def may_repeat(error: sa.exc.SQLAlchemyError) -> bool:
+    """Whether this request may run once more from its start: undone whole, nothing committed."""
+    return _sqlstate(error) in _UNDONE and not g.get("committed", False)
+
+
+def init_app(app: Flask, url: str, pool: int) -> None:
     """Give the application its engine."""
-    app.extensions["engine"] = make_engine(url)
+    app.extensions["engine"] = make_engine(url, pool)
 
 
 def engine() -> Engine:
@@ -159,6 +222,7 @@ def transaction() -> Iterator[Session]:
     try:
         with Session(engine().execution_options(writes=True)) as session, session.begin():
             yield session
+        g.committed = True
     finally:
         _in_transaction.reset(token)
 
@@ -217,11 +281,30 @@ def downgrade(revision: str) -> None:
 
 
 def _migrate(step: Callable[[AlembicConfig, str], None], revision: str) -> None:
-    with engine().execution_options(writes=True, migrates=True).begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7250117)")
-        step(alembic_config(connection), revision)
-        require_whole(connection)
+    for tries_left in reversed(range(MIGRATION_TRIES)):
+        try:
+            with engine().execution_options(writes=True, migrates=True).begin() as connection:
+                hold_schema(connection)
+                step(alembic_config(connection), revision)
+                require_whole(connection)
+        except sa.exc.OperationalError as error:
+            if _sqlstate(error) != _LOCKED or not tries_left:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
+def hold_schema(connection: Connection) -> None:
+    """Let one process at a time set up or migrate; the others wait, however long it takes.
+
+    SQLite's transaction holds the only write lock already. PostgreSQL's holds an advisory lock, and
+    waits for no table so long that everybody's requests pile up behind it.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{MIGRATION_LOCK}'")
 
 
 def require_whole(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from config import Config, ConfigError, Secrets
 
@@ -30,6 +31,8 @@ ROOT = Path(__file__).parent.parent
         ("TIMEZONE", "Mars/Olympus"),
         ("TIMEZONE", "../etc"),
         ("DATABASE_URL", "mysql://u:geheim@h/d"),
+        ("DATABASE_URL", "postgresql://u:geheim@host:port/d"),
+        ("DATABASE_POOL", "1"),
         ("LIMITS", "perhaps"),
         ("LOG_ORIGIN", "two words"),
         ("DATA_DIR", "/proc/nowhere"),
@@ -55,6 +58,28 @@ def test_a_postgresql_url_gets_its_driver(tmp_path: Path) -> None:
     for scheme in ("postgres", "postgresql"):
         environ = {"DATA_DIR": str(tmp_path), "DATABASE_URL": f"{scheme}://u@h/d"}
         assert Config.from_environ(environ).database_url == "postgresql+psycopg://u@h/d"
+
+
+@pytest.mark.parametrize(
+    ("given", "hosts", "ports"),
+    [
+        ("postgresql://u:p%40s@a:5432,b:5433/d", "a,b", "5432,5433"),
+        ("postgresql://u:p%40s@/d?host=a:5432&host=b", "a,b", "5432,5432"),
+        ("postgresql://u:p%40s@/d?host=a,b&port=1,2", "a,b", "1,2"),
+        ("postgresql://u:p%40s@[::1]:5432,b/d?sslmode=require", "::1,b", "5432,5432"),
+    ],
+)
+def test_of_several_hosts_the_one_that_takes_writes_is_asked_for(
+    tmp_path: Path, given: str, hosts: str, ports: str
+) -> None:
+    url = Config.from_environ({"DATA_DIR": str(tmp_path), "DATABASE_URL": given}).database_url
+    told = sa.create_engine(url).dialect.create_connect_args(sa.make_url(url))[1]
+    assert (told["host"], told["port"]) == (hosts, ports)
+    assert (told["dbname"], told["user"], told["password"]) == ("d", "u", "p@s")
+    assert told["target_session_attrs"] == "read-write"
+    asked = f"{given}{'&' if '?' in given else '?'}target_session_attrs=any"
+    url = Config.from_environ({"DATA_DIR": str(tmp_path), "DATABASE_URL": asked}).database_url
+    assert sa.make_url(url).query["target_session_attrs"] == "any"
 
 
 def test_secrets_are_made_once_by_whoever_is_first_and_for_nobody_else(tmp_path: Path) -> None:

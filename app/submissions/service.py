@@ -300,6 +300,9 @@ def act(session: Session, pen: Pen, ticket: Ticket, deed: Act) -> None:
     """
     keys = _keys(ticket)
     opening_key = _held(session, ticket)
+    # Sent on Sunday and once more on Monday it would find another week's places free.
+    if any(lying.ticket_id == ticket.id for lying in lying_acts(session, pen, keys).values()):
+        return
     if not deed.readers:
         raise Conflict(N_("这个意见箱现在没有人保管，暂时收不了新的内容。请打电话来说。"))
     words = json.dumps({"text": deed.text}, ensure_ascii=False).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import pytest
@@ -13,6 +14,7 @@ from app.cases.models import Case
 from app.clock import Clock
 from app.transparency import log
 from config import Config
+from tests.conftest import Hand
 from tests.factories import BoxInHand
 from tests.inspecting_client import elements, text_of
 from tests.submissions.conftest import Speaker, lying, open_now
@@ -57,6 +59,19 @@ def test_the_same_reply_sent_twice_is_there_once(
     for _ in range(2):
         page = speaker.send(form, message="再说一句")
     assert page.status == 200
+    assert page.marked("data-message", "speaker").count("再说一句") == 1
+
+
+def test_a_reply_sent_again_after_the_turn_of_the_week_is_there_once(
+    app: Flask, speaker: Speaker, hand: Hand
+) -> None:
+    code = speaker.code()
+    open_now(app)
+    hand.now += dt.timedelta(days=6, hours=12)  # Sunday evening
+    form = speaker.thread(code).form("/receipt/reply")
+    for hours in (0, 4, -4, 4):  # a clock that was set back, too
+        hand.forward(hours=hours)
+        page = speaker.send(form, message="再说一句")
     assert page.marked("data-message", "speaker").count("再说一句") == 1
 
 
