@@ -30,6 +30,7 @@ from app.staff import (
     account_views,
     audit_views,
     enrolment_views,
+    help_views,
     recovery_views,
     roster_views,
 )
@@ -82,6 +83,7 @@ _BLUEPRINTS = (
     roster_views.blueprint,
     recovery_views.blueprint,
     audit_views.blueprint,
+    help_views.blueprint,
 )
 
 

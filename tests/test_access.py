@@ -94,6 +94,8 @@ TABLE: dict[tuple[str, str], object] = {
     ("POST", "/desk/staff/boxes/<box_id>/rotate"): OFFICE | HOLDERS,
     ("POST", "/desk/staff/boxes/<box_id>/begin"): HOLDERS,
     ("POST", "/desk/staff/boxes/<box_id>/back-up"): HOLDERS,
+    ("GET", "/desk/welcome"): ANY_STAFF,
+    ("GET", "/desk/components"): frozenset({Role.OPERATOR}),
     ("GET", "/desk/recovery"): OFFICE,
     ("POST", "/desk/recovery/make"): OFFICE,
     ("POST", "/desk/recovery/use"): OFFICE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -108,6 +108,12 @@ def counts(session: Session, desk: Unlocked, today: dt.date) -> dict[str, int]:
         for chosen in COUNTED
     ]
     return dict(zip(COUNTED, session.execute(sa.select(*parts)).one(), strict=True))
+
+
+def ever_moved(session: Session, box_ids: Iterable[str]) -> bool:
+    """Whether anything was ever done with a case of these boxes."""
+    moved = Case.box_id.in_(list(box_ids)) & (Case.state != State.WAITING)
+    return bool(session.scalar(sa.select(sa.exists().where(moved))))
 
 
 def _condition(desk: Unlocked, chosen: str, today: dt.date) -> sa.ColumnElement[bool]:

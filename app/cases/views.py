@@ -132,6 +132,7 @@ def _around(session: Session) -> dict[str, object]:
         "closed": _closed_boxes(session),
         "most_closed": MOST_CLOSED,
         "office": guard.current().has(Role.OFFICE),
+        "first_day": not queues.ever_moved(session, unlocked().box_ids),
     }
 
 

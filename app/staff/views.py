@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -12,9 +13,9 @@ from werkzeug.wrappers import Response
 from app.clock import Clock
 from app.crypto import stretch_password
 from app.db import reading, transaction
-from app.errors import N_, Invalid
+from app.errors import Invalid
 from app.i18n import gettext, sentence
-from app.staff import audit, guard, second_factor, service, sessions
+from app.staff import audit, guard, menu, second_factor, service, sessions
 from app.staff.forms import SecondFactorForm, SignInForm
 from app.staff.models import Role
 from app.staff.sessions import OpenSession
@@ -25,27 +26,6 @@ from config import Config
 blueprint = Blueprint("staff", __name__, url_prefix="/desk")
 
 DEVICE_COOKIE = "desk-device"
-# Each page of the desk's menu: its words and its endpoint. Who sees it is its own access rule.
-NAVIGATION = (
-    (N_("办件"), "cases.queue"),
-    (N_("常用语"), "worklist.phrase_list"),
-    (N_("评议"), "rounds.index"),
-    (N_("评议意见"), "appraisals.index"),
-    (N_("活动"), "campaign_setup.index"),
-    (N_("进度"), "board.board"),
-    (N_("回头看"), "look_back.index"),
-    (N_("代为录入"), "intake.index"),
-    (N_("先例"), "precedents.index"),
-    (N_("通报"), "bulletin_desk.index"),
-    (N_("单位"), "units.index"),
-    (N_("联系点"), "contacts.index"),
-    (N_("依法移除"), "removals.index"),
-    (N_("通知"), "notifications.index"),
-    (N_("同事与钥匙"), "roster.staff"),
-    (N_("找回钥匙"), "recovery.recovery"),
-    (N_("操作记录"), "audit.audit"),
-    (N_("我的账号"), "account.account"),
-)
 
 
 @blueprint.get("")
@@ -118,21 +98,41 @@ def desk_context() -> dict[str, object]:
     return {
         "desk_user": guard.username(),
         "desk_csrf": own.csrf_token if own else "",
-        "desk_nav": _navigation(),
+        "desk_menu": _menu(),
     }
 
 
-def _navigation() -> list[tuple[str, str, bool]]:
+@dataclass(frozen=True)
+class Link:
+    """A page of the menu as it is shown; `current` is the value of aria-current, or empty."""
+
+    words: str
+    url: str
+    current: str
+
+
+def _menu() -> dict[str, list[tuple[str, list[Link]]] | list[Link]]:
+    """What the person may see: `front` always in sight, the present page with it, and `groups`."""
     if guard.username() is None:
-        return []
-    shown = []
-    for words, endpoint in NAVIGATION:
-        access: frozenset[Role] = getattr(
-            current_app.view_functions[endpoint], "access", frozenset()
-        )
-        if not access or guard.current().has(*access):
-            shown.append((gettext(words), url_for(endpoint), request.endpoint == endpoint))
-    return shown
+        return {}
+    here = menu.entry_of(request.endpoint or "")
+    groups, front = [], []
+    for group in menu.MENU:
+        seen = [entry for entry in group.entries if _may_open(entry.endpoint)]
+        if seen:
+            groups.append((gettext(group.words), [_link(entry, here) for entry in seen]))
+            front += [_link(entry, here) for entry in seen if entry.front or entry is here]
+    return {"front": front, "groups": groups}
+
+
+def _may_open(endpoint: str) -> bool:
+    access: frozenset[Role] = getattr(current_app.view_functions[endpoint], "access", frozenset())
+    return not access or guard.current().has(*access)
+
+
+def _link(entry: menu.Entry, here: menu.Entry | None) -> Link:
+    exact = "page" if entry.endpoint == request.endpoint else "true"
+    return Link(gettext(entry.words), url_for(entry.endpoint), exact if entry is here else "")
 
 
 def _try_password(username: str, password: str) -> Response | Invalid:
