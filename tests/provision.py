@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = {"chromium": "chromium", "w3m": "w3m", "nginx": "nginx-light"}
+PACKAGES = {"chromium": "chromium", "w3m": "w3m", "lynx": "lynx", "nginx": "nginx-light"}
 PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
 # The Nu HTML checker, for the long tests: npm's package, run by Debian's Java.
 ROOT = Path(__file__).parent.parent

@@ -103,8 +103,9 @@ def start(
         ready.set()
 
     threading.Thread(target=read, daemon=True).start()
-    assert ready.wait(60 if small else 180), "no `ready` in time"
-    assert process.poll() is None, "\n".join(lines)
+    if not ready.wait(180 if small else 400) or process.poll() is not None:
+        process.terminate()
+        raise AssertionError("not `ready` in time:\n" + "\n".join(lines))
     return process, Instance(f"http://127.0.0.1:{port}", data_dir, environ, lines)
 
 

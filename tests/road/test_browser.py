@@ -1,11 +1,8 @@
-"""The road in a real browser, 360 px wide, JavaScript off; and in a text browser."""
+"""The road in a real browser, 360 px wide, JavaScript off."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
-import subprocess
-from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pyotp
@@ -14,7 +11,6 @@ from playwright.sync_api import Browser, Error, Page
 
 from tests.road.conftest import Instance, phone
 from tests.road.test_messages import rows
-from tests.visitor import Visitor
 
 TELLING = "路灯坏了三个月。\n我叫李四，电话13800138000，请回话。"
 MASKED = "路灯坏了三个月。\n我叫＊＊，电话＊＊，请回话。"
@@ -80,17 +76,6 @@ def texts(page: Page, author: str) -> list[str]:
     return found
 
 
-def read_as_text(address: str) -> str:
-    """A page as w3m shows it."""
-    program = shutil.which("w3m")
-    if program is None:
-        pytest.fail("no w3m: tests/provision.py should have installed it")
-    return subprocess.run(
-        [program, "-dump", "-I", "UTF-8", "-O", "UTF-8", "-o", "auto_image=0", address],
-        capture_output=True, text=True, timeout=30, check=True,
-    ).stdout  # fmt: skip
-
-
 def test_three_messages_walk_the_road_on_a_phone_without_script(
     instance: Instance, browser: Browser
 ) -> None:
@@ -154,29 +139,6 @@ def test_the_warning_works_without_script_on_a_phone(instance: Instance, browser
     code = page.inner_text("[data-receipt-code]")
     read(page, instance, code)
     assert texts(page, "speaker") == [MASKED]
-
-
-def test_a_text_browser_shows_the_warning_and_its_buttons(
-    instance: Instance, tmp_path: Path
-) -> None:
-    visitor = Visitor(instance.base)
-    page = visitor.send(visitor.get("/box/demo").form("/box/demo"), opinion=TELLING)
-    saved = tmp_path / "warning.html"
-    saved.write_text(page.html, "utf-8")
-    shown = read_as_text(str(saved))
-    for words in (
-        "还没投，请先看一眼",
-        "13800138000（电话）",
-        "遮住再投",
-        "原样投",
-        "回去改一改",
-    ):
-        assert words in shown
-
-
-@pytest.mark.parametrize("address", ["/", "/box/demo", "/receipt", "/answers", "/protection"])
-def test_a_text_browser_reads_the_page(instance: Instance, address: str) -> None:
-    assert "言路" in read_as_text(f"{instance.base}{address}")
 
 
 def test_the_form_page_is_light(instance: Instance) -> None:
