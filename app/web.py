@@ -31,13 +31,13 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from app import db, errors
+from app import db, errors, refusals
 from app.buckets import Buckets
 from app.clock import Clock
 from app.errors import N_, DomainError
 from app.i18n import gettext, sentence
 from app.notifications.feed import Entry, atom
-from app.text import StrictFormParser, letter, rich_text
+from app.text import StrictFormParser, letter, printable, rich_text
 from config import Config
 
 blueprint = Blueprint("web", __name__)
@@ -61,6 +61,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+WORDS = ("opinion", "message", "reason")
 STATUS = {
     errors.Invalid: 422,
     errors.NotFound: 404,
@@ -237,50 +238,52 @@ class QuietFlask(Flask):
         print(f"fault {name} at {where} in {request.endpoint}", file=sys.stderr)  # noqa: T201
 
 
-_PAGES = {
-    400: (N_("请求不完整"), N_("浏览器发来的内容不完整，什么都没有存下。请返回首页再试一次。")),
-    403: (N_("这里不能进入"), N_("您没有做这件事的权限，或页面打开得太久了。什么都没有改变。")),
-    404: (N_("没有这个页面"), N_("网址可能抄错了，或这里已经撤下。您可以从首页查找支部的意见箱。")),
-    405: (N_("不能这样打开"), N_("这个地址要从本站的表单进入。请回到首页再走一次。")),
-    413: (
-        N_("内容太大"),
-        N_("发来的内容超过了上限，什么都没有存下。请按浏览器的“返回”，减少内容后再投一次。"),
-    ),
-    500: (
-        N_("我们这边出了故障"),
-        N_(
-            "这一次没有办成，也没有存下一半的内容。您没有做错什么：请过几分钟再试一次，"
-            "或打页面下方的电话。"
-        ),
-    ),
-    503: (
-        N_("暂时不能使用"),
-        N_("系统正忙或正在维护，这一次没有办成。请过几分钟再试一次。"),
-    ),
-}
-
-
-def error_page(status: int, text: str | None = None) -> tuple[str, int]:
+def error_page(status: int, text: str | None = None) -> WerkzeugResponse:
     """The page of a refusal: what happened, that nothing was lost, what to do."""
-    at_desk = request.path.startswith("/desk")
-    heading, usual = _PAGES.get(status, (N_("没有办成"), _PAGES[400][1]))
+    heading, usual = refusals.words(status)
     page = render_template(
         "pages/error.html",
         status=status,
         heading=gettext(heading),
         sentence=text or gettext(usual),
-        next_url=url_for("staff.home" if at_desk else "organisation.home"),
-        next_label=gettext(N_("回工作台")) if at_desk else gettext(N_("回首页")),
+        at_desk=request.path.startswith("/desk"),
+        reopen=_address(),
+        kept=_kept_words() if status in refusals.PASSING else {},
     )
-    return page, status
+    response = current_app.make_response((page, status))
+    if status in refusals.PASSING:
+        response.headers["Retry-After"] = "120"
+    return response
 
 
-def _on_domain_error(error: DomainError) -> tuple[str, int]:
+def _address() -> str | None:
+    """Where this page can be opened anew: a form that was sent, or the entrance to its thread."""
+    rule = request.url_rule
+    if request.method != "GET" and rule is not None and "GET" in (rule.methods or ()):
+        return url_for(rule.endpoint, **request.view_args or {})
+    return url_for("receipts.receipt") if request.path.startswith("/receipt/") else None
+
+
+def _kept_words() -> dict[str, str]:
+    """A speaker's form as it was sent, to be sent again; never a code, a password or a file."""
+    if request.method != "POST" or request.path.startswith("/desk"):
+        return {}
+    try:
+        typed = request.form.to_dict()
+    except HTTPException:  # the body itself was what could not be taken
+        return {}
+    if not (typed.get("ticket") and any(typed.get(name) for name in WORDS)):
+        return {}
+    keep_secret()
+    return {name: printable(value) for name, value in typed.items() if name not in ("code", "slip")}
+
+
+def _on_domain_error(error: DomainError) -> WerkzeugResponse:
     status = next(code for kind, code in STATUS.items() if isinstance(error, kind))
     return error_page(status, sentence(error))
 
 
-def _on_http_error(error: HTTPException) -> WerkzeugResponse | tuple[str, int]:
+def _on_http_error(error: HTTPException) -> WerkzeugResponse:
     if error.code is None or error.code < 400:
         return error.get_response()
     if isinstance(error, RequestEntityTooLarge):
@@ -299,11 +302,11 @@ def _drain() -> None:
         left -= len(chunk)
 
 
-def _on_database_fault(error: sa.exc.SQLAlchemyError) -> tuple[str, int]:
+def _on_database_fault(error: sa.exc.SQLAlchemyError) -> WerkzeugResponse:
     if not db.is_passing(error):
         raise error
     current_app.log_exception((type(error), error, error.__traceback__))  # type: ignore[arg-type]
-    return error_page(503)
+    return error_page(refusals.AWAY)
 
 
 # --- the plain pages ----------------------------------------------------------------------------
