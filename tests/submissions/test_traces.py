@@ -97,7 +97,7 @@ def test_compressed_pages_bear_no_time(speaker: Speaker, app: Flask) -> None:
     raw = answer.get_data()
     answer.close()
     assert raw[4:8] == b"\0\0\0\0"
-    assert gzip.GzipFile(fileobj=io.BytesIO(raw)).read().startswith(b":root")
+    assert b":root" in gzip.GzipFile(fileobj=io.BytesIO(raw)).read()
 
 
 def test_a_signed_in_member_of_staff_sends_no_desk_cookie_to_a_box(speaker: Speaker) -> None:
