@@ -35,7 +35,7 @@ def bulletin_sheet(
     day: Callable[[dt.date | None], str],
 ) -> bytes:
     """The sheet; `say` translates a sentence, `day` says a date."""
-    flow = Flow()
+    flow = Flow(sealed=True)
     flow.line(county, 10, centred=True, grey=True)
     flow.line(shown.title, 18, centred=True)
     flow.line(f"{shown.unit_name}　{day(shown.published_on)}", 10.5, centred=True, grey=True)

@@ -54,7 +54,7 @@ def result_sheet(
     day: Callable[[dt.date | None], str],
 ) -> bytes:
     """The sheet; `said` tells a figure, `say` translates a sentence, `day` says a date."""
-    flow = Flow()
+    flow = Flow(sealed=True)
     flow.line(county, 10, centred=True, grey=True)
     flow.line(shown.title, 18, centred=True)
     under = shown.unit_name + (f"　{day(shown.on)}" if shown.on else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.sheets import marks
 from app.sheets.paper import Paper
 
 _LEFT, _TOP, _WIDE, _BOTTOM = 22.0, 22.0, 166.0, 275.0
@@ -13,13 +14,15 @@ _INK, _GREY = 20, 95
 
 
 class Flow:
-    """A sheet that is written from the top down."""
+    """A sheet that is written from the top down; `sealed`: it is published, and bears the seal."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sealed: bool = False) -> None:
         self._paper = Paper()
         self._pages = 0
         self._y = _BOTTOM
         self._turn()
+        if sealed:
+            marks.seal(self._paper, _LEFT, 12, 15)
 
     def _turn(self) -> None:
         self._paper.add_page()

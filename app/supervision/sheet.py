@@ -32,7 +32,7 @@ def summary_sheet(
     found: Summary, name: str, county: str, day: str, say: Callable[..., str]
 ) -> bytes:
     """The sheet; `say` translates a sentence, `day` is today as one says it."""
-    flow = Flow()
+    flow = Flow(sealed=True)
     flow.line(county, 10, centred=True, grey=True)
     flow.line(say(N_("“回头看”汇总")), 18, centred=True)
     flow.line(f"{name}　{day}", 10.5, centred=True, grey=True)
