@@ -192,13 +192,17 @@ class Stack:
         if self.database == "postgresql":
             self._start_postgresql()
         self.command("demo")
-        self._make_certificate()
         self.start_app()
+        self.start_front()
+        self.wait()
+        return self
+
+    def start_front(self) -> None:
+        """The proxy alone."""
+        self._make_certificate()
         (self.folder / "nginx.conf").write_text(self._nginx_conf(), "utf-8")
         nginx = shutil.which("nginx") or "/usr/sbin/nginx"
         self._run("nginx", nginx, "-c", str(self.folder / "nginx.conf"), "-g", "daemon off;")
-        self.wait()
-        return self
 
     def start_app(self) -> None:
         """Web and worker."""
@@ -308,6 +312,7 @@ class Stack:
             "pid /run/nginx.pid;": f"pid {own}/pid;",
             "/var/log/nginx/": f"{self.logs}/nginx-",
             "/run/yanlu-nginx": own,
+            "root /opt/yanlu/deploy;": f"root {self.tree / 'deploy'};",
             "listen 80;": f"listen 127.0.0.1:{self.http_port};",
             "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",
             "yanlu.example.gov.cn": HOST,
