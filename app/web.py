@@ -33,6 +33,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from app import db, errors, refusals
 from app.buckets import Buckets
+from app.cases import terms
 from app.clock import Clock
 from app.errors import N_, DomainError
 from app.i18n import gettext, sentence
@@ -316,6 +317,12 @@ def _on_database_fault(error: sa.exc.SQLAlchemyError) -> WerkzeugResponse:
 def protection() -> str:
     """What protects a speaker, and what can't."""
     return render_template("pages/protection.html", kept_months=config().thread_months)
+
+
+@blueprint.get("/help")
+def how() -> str:
+    """How a speaker goes about it, on one page to print."""
+    return render_template("pages/help.html", terms=terms.current())
 
 
 @blueprint.post("/leave")

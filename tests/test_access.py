@@ -66,6 +66,7 @@ TABLE: dict[tuple[str, str], object] = {
     ("POST", "/log/verify"): PUBLIC,
     ("GET", "/log/sheet"): PUBLIC,
     ("GET", "/protection"): PUBLIC,
+    ("GET", "/help"): PUBLIC,
     ("POST", "/leave"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
