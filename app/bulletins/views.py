@@ -12,7 +12,7 @@ from app.bulletins.sheet import bulletin_sheet
 from app.cases.cursor import Cursor
 from app.db import reading
 from app.errors import N_
-from app.i18n import day, gettext
+from app.i18n import a_page, day, gettext
 from app.notifications.feed import Entry
 from app.text import printable, rich_text
 from app.web import clock, config, feed_response, site_url
@@ -31,14 +31,14 @@ def bulletins() -> str:
     """Public bulletins, newest first; with `q` those in which every word stands."""
     after = Cursor.read(request.args.get("after", ""))
     q = printable(request.args.get("q", "")).strip()[:MAX_SOUGHT]
-    most, today = published.PAGE + 1, clock().today()
+    most, today = a_page(published.PAGE), clock().today()
     with reading() as session:
         page = (
-            published.find(session, q, most, today, after=after)
+            published.find(session, q, most + 1, today, after=after)
             if q
-            else published.newest(session, most, today, after=after)
+            else published.newest(session, most + 1, today, after=after)
         )
-    shown, more = page[: published.PAGE], len(page) > published.PAGE
+    shown, more = page[:most], len(page) > most
     return render_template(
         "bulletins/bulletins.html",
         bulletins=shown,

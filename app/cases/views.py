@@ -32,7 +32,7 @@ from app.cases.workflow import DESK_MOVES, Move
 from app.clock import knows_year
 from app.db import reading, transaction
 from app.errors import N_, Conflict, DomainError, Invalid
-from app.i18n import sentence
+from app.i18n import a_page, sentence
 from app.notifications.feed import Entry
 from app.organisation import service as organisation
 from app.organisation.service import Branch
@@ -58,13 +58,14 @@ def answers() -> str:
     """Published answers, newest first; with `q` those in which every word stands."""
     after = Cursor.read(request.args.get("after", ""))
     q = printable(request.args.get("q", "")).strip()[:MAX_SOUGHT]
+    most = a_page(published.PAGE)
     with reading() as session:
         page = (
-            published.find(session, q, published.PAGE + 1, after=after)
+            published.find(session, q, most + 1, after=after)
             if q
-            else published.newest(session, published.PAGE + 1, after=after)
+            else published.newest(session, most + 1, after=after)
         )
-    shown, more = page[: published.PAGE], len(page) > published.PAGE
+    shown, more = page[:most], len(page) > most
     last = Cursor(shown[-1].published_on, shown[-1].id) if more else None
     return render_template(
         "cases/answers.html",

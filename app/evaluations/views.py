@@ -16,7 +16,7 @@ from app.evaluations.published import ShownRound
 from app.evaluations.sheet import result_sheet
 from app.evaluations.ticket import BallotTicket, ForgedTicketError, read_ticket, write_ticket
 from app.evaluations.voting import Paper, Standing
-from app.i18n import day, gettext, sentence
+from app.i18n import a_page, day, gettext, sentence
 from app.statistics import chart
 from app.suppression import Figure
 from app.text import clean, printable
@@ -130,11 +130,10 @@ def _comments(sheet: Paper, form: Mapping[str, str]) -> dict[int, str]:
 def results() -> str:
     """Rounds that came to a result or to nothing, the newest first."""
     after = Cursor.read(request.args.get("after", ""))
+    most = a_page(published.PAGE)
     with reading() as session:
-        found = published.newest(
-            session, published.PAGE + 1, (after.on, after.id) if after else None
-        )
-    shown, more = found[: published.PAGE], len(found) > published.PAGE
+        found = published.newest(session, most + 1, (after.on, after.id) if after else None)
+    shown, more = found[:most], len(found) > most
     last = str(Cursor(shown[-1].on, shown[-1].id)) if more else None
     return render_template(
         "evaluations/results.html",
