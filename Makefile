@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test test-all prove-anonymity pictures bench format catalogue requirements clean provision gates
+.PHONY: run test test-all prove-anonymity cluster-test pictures bench format catalogue requirements clean provision gates
 
 run: $(VENV)/.run
 	@$(BIN)/flask --app app serve --demo
@@ -22,6 +22,11 @@ test-all: $(VENV)/.dev gates
 # The attack on the deployed stack, on both databases, and every trap put back. Some 40 minutes.
 prove-anonymity: $(VENV)/.dev provision
 	@$(BIN)/python -m tests.attack
+
+# A cluster of three machines in namespaces of this one, broken in turn under load. Some 9 minutes, as root.
+cluster-test: $(VENV)/.cluster
+	@$(BIN)/python tests/provision.py --cluster
+	@$(BIN)/python -m tests.cluster
 
 provision: $(VENV)/.dev
 	@$(BIN)/python tests/provision.py
@@ -57,10 +62,11 @@ catalogue: $(VENV)/.dev
 
 requirements: $(VENV)/.dev
 	@$(BIN)/pip install --quiet uv
-	@cd requirements && for name in run dev; do \
+	@cd requirements && for name in run dev cluster; do \
 	  ../$(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
 	    --no-header --no-emit-index-url --no-emit-find-links \
-	    $$([ $$name = dev ] && echo "-c run.txt") $$name.in -o $$name.txt; done
+	    $$([ $$name = dev ] && echo "-c run.txt" || [ $$name = run ] || echo "-c dev.txt") \
+	    $$name.in -o $$name.txt; done
 
 # The stamp is written last: a venv whose making was interrupted is made anew.
 $(VENV)/.made:
@@ -87,6 +93,11 @@ $(VENV)/.dev: $(VENV)/.made requirements/dev.txt
 	  echo "The packages could not be installed: is the package index reachable? Run the same command again."; \
 	  exit 1; }
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.cluster: $(VENV)/.dev requirements/cluster.txt
+	@echo "== installing what the cluster's test needs"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/cluster.txt
+	@touch $@
 
 clean:
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache

@@ -13,13 +13,15 @@ PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
 # The Nu HTML checker, for the long tests: npm's package, run by Debian's Java.
 ROOT = Path(__file__).parent.parent
 VALIDATOR = ROOT / ".venv" / "validator" / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
+CLUSTER_PACKAGES = {"etcd": "etcd-server", "haproxy": "haproxy", "ip": "iproute2"}
+# Their packages start a server; the tests want the program alone.
+SERVERS = {"nginx-light": "nginx", "etcd-server": "etcd", "haproxy": "haproxy"}
 LONG_PACKAGES = {"java": "default-jre-headless"}
 FONT = ("fonts-noto-cjk", Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"))
 
 
-def missing(long: bool) -> list[str]:
+def missing(needed: dict[str, str]) -> list[str]:
     """The Debian packages whose programs aren't here."""
-    needed = PACKAGES | LONG_PACKAGES if long else PACKAGES
     wanted = [
         package for program, package in needed.items() if shutil.which(program, path=PATH) is None
     ]
@@ -34,11 +36,12 @@ def fetch_validator() -> None:
     subprocess.run(words, cwd=folder, check=True)
 
 
-def main(long: bool) -> int:
+def main(*, long: bool = False, cluster: bool = False) -> int:
     """0 when everything is here or was installed."""
     if long and not VALIDATOR.exists():
         fetch_validator()
-    packages = missing(long)
+    more = (LONG_PACKAGES if long else {}) | (CLUSTER_PACKAGES if cluster else {})
+    packages = missing(PACKAGES | more)
     if not packages:
         return 0
     apt = shutil.which("apt-get")
@@ -51,10 +54,10 @@ def main(long: bool) -> int:
             )
             if done.returncode:
                 break
-        if "nginx-light" in packages and Path("/run/systemd/system").exists():
-            # Its package starts a server for the public; the tests want the program alone.
-            subprocess.run(["systemctl", "disable", "--now", "nginx"], check=False)
-        packages = missing(long)
+        started = [SERVERS[package] for package in packages if package in SERVERS]
+        if started and Path("/run/systemd/system").exists():
+            subprocess.run(["systemctl", "disable", "--now", *started], check=False)
+        packages = missing(PACKAGES | more)
     if packages:
         print(f"SKIPPED: the tests that need {' '.join(packages)}, which can't be installed here")
         return 1 if os.environ.get("CI") == "true" else 0
@@ -62,4 +65,4 @@ def main(long: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main("--long" in sys.argv))
+    sys.exit(main(long="--long" in sys.argv, cluster="--cluster" in sys.argv))

@@ -26,7 +26,7 @@ def ballots(stack: Stack) -> list[Verdict]:
     codes = [crypto.parse_code(line.split()[0]) for line in text.splitlines() if line.strip()]
     round_id = _vote(stack, codes[:VOTES])
     before = _rows(stack, round_id)
-    _count(stack, round_id)
+    count_round(stack, round_id)
     after = _rows(stack, round_id)
     return [
         *_joined(stack, round_id, before, after),
@@ -53,7 +53,8 @@ def _vote(stack: Stack, codes: list[str]) -> str:
     return str(row[0])
 
 
-def _count(stack: Stack, round_id: str) -> None:
+def count_round(stack: Stack, round_id: str) -> None:
+    """Close a round and open its urn, as two scrutineers of the demo do."""
     # Not the first keeper: a one-time code that another point has spent would be refused.
     for username, step in (("demo-supervisor", "close"), ("demo-keeper-2", "count")):
         client = stack.client()

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import psycopg
@@ -187,7 +187,7 @@ class Stack:
 
     # --- life ---------------------------------------------------------------------------------
 
-    def start(self) -> Stack:
+    def start(self) -> Self:
         """Everything up; raises when the front doesn't answer within five minutes."""
         if self.database == "postgresql":
             self._start_postgresql()
@@ -254,7 +254,7 @@ class Stack:
         if self._postgresql is not None:
             self._postgresql.cleanup()
 
-    def __enter__(self) -> Stack:
+    def __enter__(self) -> Self:
         try:
             return self.start()
         except BaseException:

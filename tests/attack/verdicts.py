@@ -29,7 +29,12 @@ def table(verdicts: Iterable[Verdict]) -> str:
     words = {True: "held", False: "FAILED", None: "not present"}
     rows = [("test", "figure", "bound", "verdict")]
     rows += [(v.test, v.figure, v.bound, words[v.held]) for v in verdicts]
-    widths = [max(_width(row[n]) for row in rows) for n in range(4)]
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as columns, the first row as their heads."""
+    widths = [max(_width(row[n]) for row in rows) for n in range(len(rows[0]))]
     lines = [
         "  ".join(cell + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True))
         for row in rows

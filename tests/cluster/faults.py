@@ -1,0 +1,141 @@
+"""The faults, each under load: how it is brought about, how it is mended, what it cost."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.cluster.audit import Auditor, Found
+from tests.cluster.load import Attempt, Load
+from tests.cluster.machines import Machine
+from tests.cluster.stack import Cluster, until
+
+CALM = 8.0
+LONGEST = 150.0
+WRITES = ("drop", "reply", "ballot")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table."""
+
+    fault: str
+    silent: float
+    refused: int
+    last_refused: float
+    acknowledged: Counter[str]
+    found: Found
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What breaks; `mend` does what the operator, or systemd, would do afterwards."""
+
+    name: str
+    strike: Callable[[Cluster, Machine], None]
+    mend: Callable[[Cluster, Machine], None]
+    leads: bool = False  # whether the leader is to be a machine with web processes
+
+
+def _kill_leader(_cluster: Cluster, leader: Machine) -> None:
+    leader.kill("patroni")
+
+
+def _start_again(cluster: Cluster, machine: Machine) -> None:
+    cluster.start_patroni(machine)
+
+
+def _cut_off(_cluster: Cluster, leader: Machine) -> None:
+    leader.cut_off()
+
+
+def _plug_in(_cluster: Cluster, machine: Machine) -> None:
+    machine.plug_in()
+
+
+def _fill(_cluster: Cluster, leader: Machine) -> None:
+    leader.fill_disk()
+
+
+def _empty(cluster: Cluster, machine: Machine) -> None:
+    machine.empty_disk()
+    if not machine.runs("etcd"):
+        cluster.start_etcd(machine)
+
+
+def _hand_over(cluster: Cluster, leader: Machine) -> None:
+    cluster.hand_over(leader)
+
+
+def _kill_web(cluster: Cluster, _leader: Machine) -> None:
+    cluster.applications[0].kill("web", "worker")
+
+
+def _start_web(cluster: Cluster, _leader: Machine) -> None:
+    cluster.start_application(cluster.applications[0])
+
+
+def _nothing(_cluster: Cluster, _leader: Machine) -> None:
+    """Nothing is done."""
+
+
+FAULTS = (
+    Fault("none", _nothing, _nothing),
+    Fault("leader: SIGKILL for database and Patroni", _kill_leader, _start_again),
+    Fault("leader: cut off from the other two", _cut_off, _plug_in, leads=True),
+    Fault("leader: disk full", _fill, _empty),
+    Fault("leader: handed over by hand", _hand_over, _nothing),
+    Fault("web processes of one machine: SIGKILL", _kill_web, _start_web),
+)
+
+
+def suffer(cluster: Cluster, load: Load, auditor: Auditor, fault: Fault) -> Row:
+    """One fault from a whole cluster to a whole cluster; everybody is told something meanwhile."""
+    if fault.leads and cluster.leader() not in cluster.applications:
+        cluster.hand_over(cluster.leader())
+        until("the hand-over", 60, cluster.is_whole)
+    before = load.ledger.acknowledged()
+    wrong = len(load.ledger.wrong)
+    load.go()
+    time.sleep(CALM)
+    leader, struck = cluster.leader(), time.monotonic()
+    fault.strike(cluster, leader)
+    _recovered(load, struck)
+    fault.mend(cluster, leader)
+    until("a whole cluster again", LONGEST, cluster.is_whole)
+    time.sleep(CALM)
+    load.settle()
+    found = auditor.audit(load)
+    found.wrong += load.ledger.wrong[wrong:]
+    refused = load.ledger.refused(struck)
+    found.wrong += [f"unkind: {len(bad)}" for bad in [[r for r in refused if not r.kindly]] if bad]
+    last = max((one.ended - struck for one in refused), default=0.0)
+    came = load.ledger.acknowledged()
+    came.subtract(before)
+    return Row(fault.name, _silent(load.ledger.attempts, struck), len(refused), last, came, found)
+
+
+def _recovered(load: Load, struck: float) -> None:
+    """Until writes were taken again for a while, and nobody was refused."""
+
+    def well() -> bool:
+        now = time.monotonic()
+        if now - struck < 2 * CALM:
+            return False
+        late = [one for one in load.ledger.attempts if one.ended > now - CALM]
+        taken = {one.kind for one in late if one.served}
+        return {"drop", "ballot"} <= taken and all(one.served for one in late)
+
+    until("writes taken again", LONGEST, well)
+
+
+def _silent(attempts: list[Attempt], struck: float) -> float:
+    """The longest time since the fault in which no write was acknowledged."""
+    taken = sorted(
+        one.ended for one in attempts
+        if one.served and one.kind in WRITES and one.ended > struck - CALM
+    )  # fmt: skip
+    return max((b - a for a, b in itertools.pairwise(taken) if b > struck), default=0.0)
