@@ -41,8 +41,9 @@ gates: $(VENV)/.dev
 	@echo "== contracts"
 	@$(BIN)/lint-imports --no-cache > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
 
-# Screenshots and a contact sheet of every page in every look.
+# The guides' screenshots in docs/pictures; then every page in every look, kept nowhere.
 pictures: $(VENV)/.dev provision
+	@$(BIN)/python -m tests.guides
 	@$(BIN)/python -m tests.pictures
 
 # Every measurement that stands in bench/, in turn.
