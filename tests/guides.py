@@ -190,8 +190,6 @@ def read(at: Studio, code: str) -> None:
     page = at.sitting(PHONE)
     enter(page, at, code)
     at.shoot(page, "speaker-thread", page.locator("form[action*='/rate']"))
-    page.goto(f"{at.base}/help")
-    at.shoot(page, "speaker-help")
     page.goto(f"{at.base}/answers")
     at.shoot(page, "speaker-answers")
     page.context.close()

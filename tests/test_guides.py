@@ -22,7 +22,9 @@ def said() -> dict[str, str]:
     texts = {"zh-Hans": "\n".join(m if isinstance(m, str) else m[0] for m in source)}
     for language in catalogue.LANGUAGES:
         strings = [m.string for m in catalogue.read(language) if m.id]
-        texts[language] = "\n".join(s if isinstance(s, str) else "\n".join(s) for s in strings)
+        texts[language] = "\n".join(
+            s if isinstance(s, str) else "\n".join(s or ()) for s in strings
+        )
     return texts
 
 
