@@ -108,6 +108,7 @@ TABLE: dict[tuple[str, str], object] = {
     ("POST", "/desk/queue/search"): HOLDERS,
     ("POST", "/desk/queue/<any(accept,decline):move>"): HOLDERS,
     ("POST", "/desk/queue/forward"): HOLDERS,
+    ("POST", "/desk/queue/first"): HOLDERS,
     ("GET", "/desk/intake"): BULLETINS,
     ("GET", "/desk/intake/<slug>/<any(paper,phone,meeting):channel>"): BULLETINS,
     ("POST", "/desk/intake/<slug>/<any(paper,phone,meeting):channel>"): BULLETINS,

@@ -9,12 +9,13 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app.cases import phrases, queue, referral, search, service
 from app.cases.models import Case, DeclineReason
-from app.cases.views import HOLDERS, chosen_reason, unlocked
+from app.cases.views import FILTERS, HOLDERS, chosen_reason, unlocked
 from app.db import reading, transaction
 from app.errors import N_, Conflict, DomainError, Invalid
 from app.i18n import sentence
 from app.organisation import service as organisation
 from app.staff import audit, guard
+from app.staff import service as accounts
 from app.text import clean
 from app.web import clock
 
@@ -79,6 +80,18 @@ def forward() -> ResponseReturnValue:
         done = referral.forward(session, unlocked())
         audit.record(session, clock().now(), guard.current().staff_id, "forward")
     return redirect(url_for("cases.queue", done=done), 303)
+
+
+@blueprint.post("/queue/first")
+@guard.desk(*HOLDERS)
+def show_first() -> ResponseReturnValue:
+    """Begin with this part of the queue from now on; a filter's name is all that is kept."""
+    name = request.form.get("state", "")
+    if name not in FILTERS:
+        raise Invalid(N_("没有这样的一类，什么都没有改变。请回到办件再选一次。"))
+    with transaction() as session:
+        accounts.keep_queue_filter(session, guard.current().staff_id, name)
+    return redirect(url_for("cases.queue"), 303)
 
 
 @blueprint.get("/phrases")

@@ -38,6 +38,7 @@ from app.organisation import service as organisation
 from app.organisation.service import Branch
 from app.sealing import service as sealing
 from app.staff import audit, guard
+from app.staff import service as accounts
 from app.staff.models import Role
 from app.text import clean, printable, rich_text
 from app.web import STATUS, clock, feed_response, site_url
@@ -103,16 +104,18 @@ def unlocked() -> queues.Unlocked:
 @guard.desk()
 def queue() -> str:
     """The queue: what waits, oldest clock first."""
-    chosen = request.args.get("state", "open")
-    chosen = chosen if chosen in FILTERS else "open"
     after = Cursor.read(request.args.get("after", ""))
     with reading() as session:
+        first = accounts.queue_filter(session, guard.current().staff_id)
+        chosen = request.args.get("state") or first
+        chosen = chosen if chosen in FILTERS else "open"
         page = queues.queue(session, unlocked(), clock().today(), chosen=chosen, after=after)
         around = _around(session)
     return render_template(
         "cases/queue.html",
         rows=page.rows,
         chosen=chosen,
+        first=first or "open",
         filters=FILTERS,
         next_url=url_for("cases.queue", after=str(page.next), state=chosen) if page.next else None,
         continued=after is not None,

@@ -36,6 +36,7 @@ class Staff(Base):
 
     `failed_sign_ins` counts since the last complete sign-in, `next_sign_in_at` ends the wait that
     they cost, `last_totp_step` is the newest 30-second step whose one-time code was spent.
+    `queue_filter` names the part of the queue that they want to see first.
     """
 
     __tablename__ = "staff"
@@ -49,6 +50,7 @@ class Staff(Base):
     failed_sign_ins: Mapped[int] = mapped_column(default=0)
     next_sign_in_at: Mapped[dt.datetime | None]
     created_at: Mapped[dt.datetime]
+    queue_filter: Mapped[str | None] = mapped_column(sa.String(16))
 
     __table_args__ = (
         sa.CheckConstraint("failed_sign_ins >= 0", name="failed_sign_ins_not_negative"),

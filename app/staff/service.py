@@ -159,6 +159,16 @@ def staff_by_id(session: Session, staff_id: str) -> Staff | None:
     return session.get(Staff, staff_id)
 
 
+def queue_filter(session: Session, staff_id: str) -> str | None:
+    """The part of the queue that somebody wants to see first; None: nothing was said."""
+    return session.scalar(sa.select(Staff.queue_filter).where(Staff.id == staff_id))
+
+
+def keep_queue_filter(session: Session, staff_id: str, name: str) -> None:
+    """Show this part of the queue first from now on."""
+    session.execute(sa.update(Staff).where(Staff.id == staff_id).values(queue_filter=name))
+
+
 def check_password(
     session: Session, staff_id: str, master: bytes, now: dt.datetime
 ) -> Invalid | None:

@@ -129,3 +129,24 @@ def test_the_components_page_shows_every_state_with_a_word_and_a_shape(
         shapes = [text_of(e) for e in mark if e.get("aria-hidden") == "true"]
         assert len(shapes) == 1, text_of(mark)
         assert text_of(mark).replace(shapes[0], "").strip(), "a shape without a word"
+
+
+def test_the_queue_begins_with_what_somebody_chose_and_with_all_that_is_open_else(
+    app: Flask, config: Config, keeper: Keeper
+) -> None:
+    opened(app, config, keeper.box, "路灯坏了")
+    assert shown_first(keeper) == "open"
+    page = parse(keeper.client.get("/desk/queue?state=asked").text)
+    (form,) = (e for e in elements(page, "form") if e.get("action") == "/desk/queue/first")
+    fields = {e.get("name") or "": e.get("value") or "" for e in elements(form, "input")}
+    assert keeper.client.post("/desk/queue/first", data=fields).status_code == 303
+    assert shown_first(keeper) == "asked"
+    refused = keeper.client.post("/desk/queue/first", data={**fields, "state": "路灯"})
+    assert refused.status_code == 422
+    assert shown_first(keeper) == "asked"
+
+
+def shown_first(keeper: Keeper) -> str:
+    tree = parse(keeper.client.get("/desk/queue").text)
+    (here,) = (e for e in find(tree, "aria-current", "true") if "state=" in (e.get("href") or ""))
+    return (here.get("href") or "").partition("state=")[2]
