@@ -272,6 +272,15 @@ def test_nobody_enters_the_desk_without_signing_in(app: Flask) -> None:
     assert wrong == []
 
 
+def test_asking_for_the_head_of_a_page_is_never_a_post(app: Flask) -> None:
+    client = app.test_client()
+    both = {rule for (method, rule), who in TABLE.items() if method == "POST" and who is PUBLIC}
+    both = {rule for rule in both if ("GET", rule) in TABLE and "<" not in rule}
+    assert {"/slip", "/receipt", "/log/verify", "/subscribe"} <= both
+    heads = {address: client.head(address).status_code for address in both}
+    assert heads == {address: client.get(address).status_code for address in both}
+
+
 @pytest.mark.parametrize("role", list(Role))
 def test_a_role_is_refused_wherever_it_has_no_business(
     app: Flask, config: Config, role: Role

@@ -55,7 +55,7 @@ def _look(session: Session, token: str, *, to_act: bool = False) -> OpenLink:
 @blueprint.route("/appraisal/<token>", methods=["GET", "POST"])
 def link(token: str) -> ResponseReturnValue:
     """The door; posted, the page itself, or one act of it."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _door(token)
     limit("act")
     step = request.form.get("step", "open")

@@ -31,7 +31,7 @@ blueprint = Blueprint("evaluations", __name__)
 @blueprint.route("/slip", methods=["GET", "POST"])
 def slip() -> ResponseReturnValue:
     """Enter a slip; posted, it answers with its ballot; the ballot posted, it is counted."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _slip_page()
     if "ticket" in request.form:  # a ballot, behind a slip that was good: a village votes at once
         return _cast()

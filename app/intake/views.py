@@ -100,7 +100,7 @@ def index() -> str:
 def keying(slug: str, channel: str) -> ResponseReturnValue:
     """A page of rows; posted, it stores them all in any order, or none and says why."""
     desk = _desk(slug, channel)
-    if request.method == "GET":
+    if request.method != "POST":
         return _form(desk, forms.blank(desk.channel))
     if "more" in request.form:
         return _form(desk, forms.with_more(forms.typed()), ticket=request.form.get("ticket"))

@@ -68,7 +68,7 @@ def unsubscribe_link(subscription_id: str) -> str:
 @public.route("/subscribe", methods=["GET", "POST"])
 def subscribe() -> ResponseReturnValue:
     """Ask for bulletins by e-mail; the answer never tells who subscribed."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _subscribe_page()
     limit("act")
     form = SubscribeForm()
@@ -114,7 +114,7 @@ def _subscribe_page(alert: str | None = None, address: str = "") -> str:
 def confirm(token: str) -> ResponseReturnValue:
     """The link of the mail: a page with one button, so that a mail scanner confirms nothing."""
     subscription_id = _subscription(CONFIRM, token)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("notifications/subscribed.html", step="confirm", token=token)
     with transaction() as session:
         if not service.confirm(session, subscription_id, clock().today()):
@@ -126,7 +126,7 @@ def confirm(token: str) -> ResponseReturnValue:
 def unsubscribe(token: str) -> ResponseReturnValue:
     """End a subscription: by the button, or at once by a mail programme's POST (RFC 8058)."""
     subscription_id = _subscription(UNSUBSCRIBE, token)
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("notifications/subscribed.html", step="leave", token=token)
     with transaction() as session:
         service.unsubscribe(session, subscription_id)

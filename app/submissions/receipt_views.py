@@ -51,7 +51,7 @@ def thread_ticket(opening_key_id: str, keys: ReceiptKeys) -> str:
 @blueprint.route("/receipt", methods=["GET", "POST"])
 def receipt() -> ResponseReturnValue:
     """Enter a receipt code; posted, it answers with the thread."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _code_page()
     limit("receipt")
     try:

@@ -63,7 +63,7 @@ def box(slug: str) -> ResponseReturnValue:
     with reading() as session:
         branch = organisation.branch(session, slug)
         card = box_card(session, branch)
-    if request.method == "GET":
+    if request.method != "POST":
         return _form_page(card, Typed())
     limit("drop")
     form = OpinionForm()

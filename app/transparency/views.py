@@ -170,7 +170,7 @@ def consistency() -> Response:
 @blueprint.route("/log/verify", methods=["GET", "POST"])
 def verify() -> ResponseReturnValue:
     """Check a receipt's code, its promise, or both; nothing is kept."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _verify_page(None)
     limit("receipt")
     keep_secret()
