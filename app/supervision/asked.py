@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-PAGE, PRINTED = 50, 1000
+PAGE, PRINTED = 20, 1000
 
 
 class Show(StrEnum):

@@ -71,6 +71,7 @@ def board() -> str:
             sorts=list(Sort),
             groups=groups.recourses(session, actor, today),
             rated=_rated(session, unit),
+            numbers=_words("numbers") == "yes",
             today=today,
             address=_address,
             is_office=actor.is_office,

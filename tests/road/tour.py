@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,15 @@ class Stop:
         answer: Response = self.page.last_answer  # type: ignore[attr-defined]
         return answer.text()
 
+    def weights(self) -> Counter[str]:
+        """Bytes of bodies on the wire, by what a browser calls the kind; an icon is "other"."""
+        self.page.wait_for_load_state("networkidle")
+        found: Counter[str] = Counter()
+        requests = {request.url: request for request in self.page.loaded}  # type: ignore[attr-defined]
+        for request in requests.values():
+            found[request.resource_type] += request.sizes()["responseBodySize"]
+        return found
+
 
 def _new_page(browser: Browser, context: dict[str, Any]) -> Page:
     page = browser.new_page(**context)
@@ -39,8 +49,13 @@ def _new_page(browser: Browser, context: dict[str, Any]) -> Page:
     def keep(answer: Response) -> None:
         if answer.request.is_navigation_request():
             page.last_answer = answer  # type: ignore[attr-defined]
+            page.loaded = []  # type: ignore[attr-defined]
+        page.loaded.append(answer.request)  # type: ignore[attr-defined]
 
     page.on("response", keep)
+    devtools = page.context.new_cdp_session(page)  # every page is met for the first time
+    devtools.send("Network.enable")
+    devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
     return page
 
 
@@ -220,6 +235,7 @@ def stops(
             for name, way in DESK_WAYS.items():
                 done.add(name)
                 way(page, instance)
+                page.wait_for_load_state()
                 yield Stop(name, page)
         page.context.close()
 
@@ -233,6 +249,7 @@ def public_stops(
         yield Stop(rule, public)
     for name, way in WAYS.items():
         way(public, instance)
+        public.wait_for_load_state()
         yield Stop(name, public)
     public.goto(f"{instance.base}/desk/sign-in{query}")
     yield Stop("/desk/sign-in", public)
