@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test test-all prove-anonymity cluster-test pictures bench format catalogue requirements clean provision gates
+.PHONY: run test test-all prove-anonymity cluster-test crash-test pictures bench format catalogue requirements clean provision gates
 
 run: $(VENV)/.run
 	@$(BIN)/flask --app app serve --demo
@@ -27,6 +27,10 @@ prove-anonymity: $(VENV)/.dev provision
 cluster-test: $(VENV)/.cluster
 	@$(BIN)/python tests/provision.py --cluster
 	@$(BIN)/python -m tests.cluster
+
+# A hundred SIGKILLs of the application on each database, of PostgreSQL itself, and the disks. An hour.
+crash-test: $(VENV)/.dev
+	@$(BIN)/python -m tests.crash
 
 provision: $(VENV)/.dev
 	@$(BIN)/python tests/provision.py

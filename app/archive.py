@@ -12,8 +12,8 @@ import datetime as dt
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import sqlalchemy as sa
@@ -130,25 +130,28 @@ def _value(plain: object) -> object:
     return dt.datetime.fromisoformat(text) if kind == "t" else dt.date.fromisoformat(text)
 
 
-def tables(connection: Connection) -> list[sa.Table]:
+def tables(connection: Connection, without: Collection[str] = LEFT_OUT) -> list[sa.Table]:
     """The tables as the database itself describes them, those referred to first."""
     metadata = sa.MetaData()
     metadata.reflect(connection)
-    return [table for table in metadata.sorted_tables if table.name not in LEFT_OUT]
+    return [table for table in metadata.sorted_tables if table.name not in without]
 
 
-def counted(connection: Connection) -> dict[str, int]:
+def counted(connection: Connection, without: Collection[str] = LEFT_OUT) -> dict[str, int]:
     """How many rows each table has."""
-    return {
-        table.name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
-        for table in tables(connection)
-    }
+    return {table.name: _number(connection, table) for table in tables(connection, without)}
 
 
-def rows(connection: Connection, progress: Progress) -> Iterator[Frame]:
+def _number(connection: Connection, table: sa.Table) -> int:
+    return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+def rows(
+    connection: Connection, progress: Progress, without: Collection[str] = LEFT_OUT
+) -> Iterator[Frame]:
     """Every row of every table, in the order of the keys; `progress` hears table, done, whole."""
-    whole = counted(connection)
-    for table in tables(connection):
+    for table in tables(connection, without):
+        whole = _number(connection, table)
         query = sa.select(table).order_by(*table.primary_key.columns)
         at_once = PIECES if table.name.endswith("_piece") else ROWS  # of 256 KiB each
         found = connection.execute(query.execution_options(yield_per=at_once))
@@ -157,31 +160,56 @@ def rows(connection: Connection, progress: Progress) -> Iterator[Frame]:
             plain = [[_plain(value) for value in row] for row in part]
             done += len(plain)
             yield {"table": table.name, "columns": list(table.columns.keys()), "rows": plain}
-            progress(table.name, done, whole[table.name])
+            progress(table.name, done, whole)
+
+
+@dataclass
+class Sum:
+    """What frames of rows amount to, whatever their order."""
+
+    _rows: dict[str, int] = field(default_factory=dict)
+    _sums: dict[str, int] = field(default_factory=dict)
+
+    def over(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The frames as they pass by, added up."""
+        for frame in frames:
+            name = frame["table"]
+            for row in frame["rows"]:
+                cells = dict(zip(frame["columns"], row, strict=True))
+                told = json.dumps(cells, sort_keys=True, ensure_ascii=False).encode()
+                digest = int.from_bytes(hashlib.sha256(told).digest(), "big")
+                self._sums[name] = (self._sums.get(name, 0) + digest) % 2**256
+            self._rows[name] = self._rows.get(name, 0) + len(frame["rows"])
+            yield frame
+
+    @property
+    def content(self) -> Content:
+        """What it came to."""
+        return Content(
+            dict(self._rows), {name: f"{number:064x}" for name, number in self._sums.items()}
+        )
 
 
 def summed(frames: Iterator[Frame]) -> Content:
     """What the frames of rows amount to."""
-    numbers: dict[str, int] = {}
-    sums: dict[str, int] = {}
-    for frame in frames:
-        name = frame["table"]
-        for row in frame["rows"]:
-            cells = dict(zip(frame["columns"], row, strict=True))
-            told = json.dumps(cells, sort_keys=True, ensure_ascii=False).encode()
-            digest = int.from_bytes(hashlib.sha256(told).digest(), "big")
-            sums[name] = (sums.get(name, 0) + digest) % 2**256
-        numbers[name] = numbers.get(name, 0) + len(frame["rows"])
-    return Content(numbers, {name: f"{number:064x}" for name, number in sums.items()})
+    total = Sum()
+    for _ in total.over(frames):
+        pass
+    return total.content
 
 
-def fill(connection: Connection, frames: Iterator[Frame], progress: Progress) -> None:
+def fill(
+    connection: Connection,
+    frames: Iterator[Frame],
+    progress: Progress,
+    without: Collection[str] = LEFT_OUT,
+) -> None:
     """Put rows into tables that are there, in place of whatever a migration put there.
 
     Foreign keys are taken off and put on again: that checks them all, whatever the order of rows.
     SQLite's are off in a transaction that migrates, and checked at its end.
     """
-    there = {table.name: table for table in tables(connection)}
+    there = {table.name: table for table in tables(connection, without)}
     keys = [
         constraint
         for table in there.values()

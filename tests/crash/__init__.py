@@ -1,0 +1,1 @@
+"""SIGKILL, full and read-only disks under load: nothing acknowledged is lost, nothing doubled."""
