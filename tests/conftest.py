@@ -165,6 +165,15 @@ def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
+def database_of_its_own(postgresql: str) -> Iterator[str]:
+    """An empty PostgreSQL database for processes of their own; its URL."""
+    name = f"test_{crypto.random_id()}"
+    _execute(postgresql, f"CREATE DATABASE {name}")
+    yield postgresql.replace("/postgres?", f"/{name}?")
+    _execute(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
 def hand() -> Hand:
     """The present instant, to be moved."""
     return Hand()
@@ -178,13 +187,18 @@ def config(database_url: str, tmp_path: Path) -> Config:
     return Config.from_environ(environ)
 
 
+def cheap_argon2(patch: pytest.MonkeyPatch) -> None:
+    """Stretching is measured elsewhere; here it would be most of the time."""
+    patch.setattr(crypto, "CODE_MEMLIMIT", 64 * 1024)
+    patch.setattr(crypto, "SLIP_MEMLIMIT", 64 * 1024)
+    patch.setattr(crypto, "PASSWORD_OPSLIMIT", 1)
+    patch.setattr(crypto, "PASSWORD_MEMLIMIT", 64 * 1024)
+
+
 @pytest.fixture(autouse=True)
 def _cheap_argon2(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stretching is measured elsewhere; here it would be most of the time."""
-    monkeypatch.setattr(crypto, "CODE_MEMLIMIT", 64 * 1024)
-    monkeypatch.setattr(crypto, "SLIP_MEMLIMIT", 64 * 1024)
-    monkeypatch.setattr(crypto, "PASSWORD_OPSLIMIT", 1)
-    monkeypatch.setattr(crypto, "PASSWORD_MEMLIMIT", 64 * 1024)
+    """As quick as a test needs it."""
+    cheap_argon2(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
