@@ -91,7 +91,8 @@ def moment(instant: dt.datetime) -> str:
     return f"{day(local.date())} {local:%H:%M}"
 
 
-def _kept() -> dict[str, str]:
+def kept_in_links() -> dict[str, str]:
+    """What every link of this page carries along: its language and its view."""
     kept = {}
     if language() != SOURCE:
         kept["lang"] = language()
@@ -103,7 +104,7 @@ def _kept() -> dict[str, str]:
 def _keep_in_links(endpoint: str, values: dict[str, Any]) -> None:
     if endpoint == "static" or not has_request_context():
         return
-    for name, value in _kept().items():
+    for name, value in kept_in_links().items():
         values.setdefault(name, value)
 
 
@@ -134,7 +135,7 @@ def _context() -> dict[str, object]:
             for code, name in LANGUAGES.items()
         ],
         "large_link": _here(view=None if large() else "large"),
-        "keep_fields": list(_kept().items()),
+        "keep_fields": list(kept_in_links().items()),
         "day": day,
     }
 

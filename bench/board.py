@@ -37,7 +37,7 @@ OFFICE = Actor("office", frozenset({(Role.OFFICE, None)}))
 CHUNK = 20_000
 
 
-def fill(branches: int, dice: random.Random) -> str:
+def fill(branches: int, dice: random.Random, cases: int = CASES_A_BRANCH) -> str:
     """A county of so many branches with boxes, cases, members and records; the campaign's id."""
     today = clock().today()
     with db.transaction() as session:
@@ -69,7 +69,7 @@ def fill(branches: int, dice: random.Random) -> str:
             for n, row in enumerate(rows) for m in range(MEMBERS_A_BRANCH)
         ])  # fmt: skip
         _insert(session, Case, [_case(dice.choice(boxes)["id"], today, dice)
-                                for _ in range(branches * CASES_A_BRANCH)])  # fmt: skip
+                                for _ in range(branches * cases)])  # fmt: skip
         return _campaign(session, [str(row["id"]) for row in rows], today, dice)
 
 

@@ -26,6 +26,7 @@ from app.intake.service import Destination, Entry
 from app.organisation.service import Branch, search
 from app.organisation.views import BranchCard, box_card
 from app.sealing import service as sealing
+from app.sealing.front import front
 from app.staff import audit, guard
 from app.staff.models import Role
 from app.submissions.forms import STALE_PAGE
@@ -73,7 +74,7 @@ class Desk:
 def _desk(slug: str, channel: str) -> Desk:
     with reading() as session:
         branch = rights.require(session, reach(), slug)
-        return Desk(branch, box_card(session, branch), Channel(channel))
+        return Desk(branch, box_card(session, front(session, slug)), Channel(channel))
 
 
 @blueprint.get("")

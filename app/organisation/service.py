@@ -14,6 +14,7 @@ from app.organisation.models import Box, Member, Unit, UnitKind
 from app.organisation.pinyin import search_key
 
 MOST_RESULTS = 20
+NO_BRANCH = N_("没有找到这个支部。网址可能抄错了，请从首页按名称查找。")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def branch(session: Session, slug: str) -> Branch:
     """The unit with this slug; raises NotFound."""
     unit = session.scalar(_query().where(Unit.slug == slug))
     if unit is None:
-        raise NotFound(N_("没有找到这个支部。网址可能抄错了，请从首页按名称查找。"))
+        raise NotFound(NO_BRANCH)
     return _branch(unit)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flask import Blueprint, render_template, request
 from sqlalchemy.orm import Session
@@ -13,7 +13,9 @@ from app.cases import answers
 from app.db import reading
 from app.evaluations import published as evaluations
 from app.organisation import service
+from app.sealing import front as fronts
 from app.sealing import service as sealing
+from app.sealing.front import Front
 from app.statistics import service as statistics
 from app.text import printable
 from app.web import clock
@@ -59,18 +61,23 @@ def cards(session: Session, branches: Sequence[service.Branch]) -> list[BranchCa
     ]
 
 
-def box_card(session: Session, branch: service.Branch) -> BranchCard:
+def box_card(session: Session, found: Front) -> BranchCard:
     """A branch's card with its crowd, where it went, and the wider box above it."""
-    card = cards(session, [branch])[0]
-    if branch.merged_into and (into := service.unit_of(session, branch.merged_into)):
-        card = replace(card, merged_slug=into.slug, merged_name=into.name)
-    members = service.member_count(session, branch.id)
-    card = replace(card, crowd=members if 0 < members < THIN else None)
-    group = service.superior(session, branch.id)
-    if group is None or group.box_id not in sealing.open_boxes(session, [group.box_id or ""]):
-        return card
-    return replace(
-        card, superior_name=group.name, superior_slug=group.slug, superior_box_id=group.box_id
+    branch, group = found.branch, found.group
+    into = service.unit_of(session, branch.merged_into) if branch.merged_into else None
+    return BranchCard(
+        name=branch.name,
+        path=branch.path,
+        slug=branch.slug,
+        phone=branch.phone,
+        open=found.kept and not branch.closed,
+        superior_name=group.name if group else "",
+        superior_slug=group.slug if group else "",
+        superior_box_id=group.box_id if group else None,
+        crowd=found.members if 0 < found.members < THIN else None,
+        closed=branch.closed,
+        merged_slug=into.slug if into else "",
+        merged_name=into.name if into else "",
     )
 
 
@@ -104,11 +111,12 @@ def branch(slug: str) -> str:
     """A branch's page: its box, answers, bulletins, figures; a unit's: its branches too."""
     today = clock().today()
     with reading() as session:
-        found = service.branch(session, slug)
+        front = fronts.front(session, slug)
+        found = front.branch
         told = found.is_group or not found.path
         return render_template(
             "organisation/branch.html",
-            branch=box_card(session, found),
+            branch=box_card(session, front),
             has_box=found.box_id is not None,
             below=cards(session, service.below(session, found.id)),
             answers=answers.newest(session, 10, box_ids=[found.box_id]) if found.box_id else [],

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import segno
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
-from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
 from app import crypto
@@ -18,40 +16,26 @@ from app.cases import terms, thread
 from app.db import reading, transaction
 from app.errors import N_, Conflict, DomainError, Invalid, TooMany
 from app.i18n import gettext, sentence
-from app.organisation import service as organisation
 from app.organisation.service import Branch
 from app.organisation.views import BranchCard, box_card
 from app.pictures import cleaning
 from app.sealing import service as sealing
+from app.sealing.front import front
 from app.submissions import service
+from app.submissions.form_views import Typed, blank_page, form_page
 from app.submissions.forms import STALE_PAGE, OpinionForm
 from app.submissions.models import SpeakerGroup
 from app.submissions.receipt_views import opens_by, thread_ticket, todays_pen
 from app.submissions.self_identification import check
 from app.submissions.service import About, Aspect, Opinion, Publish, Receipt, Recipient
-from app.submissions.ticket import Ticket, new_ticket, write_ticket
+from app.submissions.ticket import Ticket
 from app.text import clean, printable
 from app.web import STATUS, clock, config, keep_secret, limit
 
 blueprint = Blueprint("submissions", __name__)
 
 SECONDS_TO_READ = 3
-
-
-@dataclass(frozen=True)
-class Typed:
-    """What was typed and chosen, to be shown again."""
-
-    opinion: str = ""
-    speaker: str = SpeakerGroup.UNSAID
-    aspect: str = Aspect.OTHER
-    about: str = About.UNSAID
-    recipient: str = Recipient.BRANCH
-    publish: str = Publish.SUMMARY
-
-
-def _opens_by(session: Session) -> dt.date:
-    return opens_by(sealing.opening_key(session).made_on, clock().today())
+QR_MASK = 4
 
 
 # --- the form -----------------------------------------------------------------------------------
@@ -61,10 +45,10 @@ def _opens_by(session: Session) -> dt.date:
 def box(slug: str) -> ResponseReturnValue:
     """The box's form; posted, it answers with the receipt or with the form and a sentence."""
     with reading() as session:
-        branch = organisation.branch(session, slug)
-        card = box_card(session, branch)
+        found = front(session, slug)
+        card, branch = box_card(session, found), found.branch
     if request.method != "POST":
-        return _form_page(card, Typed())
+        return blank_page(card, found) if card.open else form_page(card, Typed())
     limit("drop")
     form = OpinionForm()
     typed = _typed(form)
@@ -186,19 +170,7 @@ def _drop(ticket: Ticket, opinion: Opinion) -> Receipt:
 def _form_page(
     card: BranchCard, typed: Typed, alert: str | None = None, ticket: str | None = None
 ) -> str:
-    with reading() as session:
-        key = sealing.opening_key(session)
-    fresh = new_ticket(card.slug, key.id, clock().now())
-    return render_template(
-        "submissions/box.html",
-        branch=card,
-        typed=typed,
-        alert=alert,
-        ticket=ticket or write_ticket(fresh, config().secrets.instance_secret),
-        opens_next=opens_by(key.made_on, clock().today()),
-        max_length=service.MAX_OPINION,
-        files_chosen=bool(request.method == "POST" and _chosen()),
-    )
+    return form_page(card, typed, alert, ticket, files_chosen=bool(_chosen()))
 
 
 def _undecided_page(card: BranchCard, typed: Typed, text: str, ticket: str | None) -> str:
@@ -239,6 +211,7 @@ def _receipt_page(holder: str, receipt: Receipt, pictures: int) -> str:
 
 
 def _qr(promise: str) -> Markup:
-    code = segno.make(promise, error="l", micro=False)
+    # A mask of our choosing: trying all eight costs more than everything else of a drop together.
+    code = segno.make(promise, error="l", micro=False, mask=QR_MASK)
     svg = code.svg_inline(scale=3, border=4, omitsize=True, title=gettext(N_("承诺的二维码")))
     return Markup(svg)  # noqa: S704 (made by segno from hex and our own origin)
