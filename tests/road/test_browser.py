@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
 from tests.road.conftest import Instance, phone
+from tests.road.keyboard import Keyboard
 from tests.road.test_messages import rows
 
 TELLING = "路灯坏了三个月。\n我叫李四，电话13800138000，请回话。"
@@ -140,6 +141,105 @@ def test_the_warning_works_without_script_on_a_phone(instance: Instance, browser
     code = page.inner_text("[data-receipt-code]")
     read(page, instance, code)
     assert texts(page, "speaker") == [MASKED]
+
+
+def speak_by_keyboard(keys: Keyboard, instance: Instance) -> str:
+    """From the home page to the receipt; its code."""
+    page = keys.page
+    page.goto(instance.base)
+    page.keyboard.press("Tab")
+    assert keys.has_focus(".skip")  # past the menus at once
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert keys.has_focus("main *")
+    keys.page.goto(instance.base)
+    keys.write("#q", "演示")
+    keys.enter()
+    keys.press("a[href*='/box/demo']")
+    keys.write("#opinion", TELLING)
+    keys.go_to("[name=recipient]")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("[name=recipient][value=superior]").is_checked()
+    page.keyboard.press("ArrowLeft")
+    keys.press("button.main", "Space")
+    keys.press("button[value=edit]")
+    keys.press("button.main")
+    keys.press("button[value=as-is]")
+    code = page.inner_text("[data-receipt-code]")
+    keys.press("main a.button")
+    return code
+
+
+def answer_by_keyboard(keys: Keyboard, instance: Instance, account: dict[str, str]) -> None:
+    """A keeper's few keys: sign in, find the case, accept, answer, publish, sign out."""
+    page = keys.page
+    page.goto(f"{instance.base}/desk/sign-in")
+    keys.write("#username", account["username"])
+    keys.write("#password", account["password"])
+    keys.enter()
+    keys.write("#totp", pyotp.TOTP(account["totp_secret"]).now())
+    keys.enter()
+    for _ in range(page.locator("[data-case]").count()):
+        page.keyboard.press("j")
+        if TELLING[:8] in page.evaluate("document.activeElement.textContent"):
+            break
+    keys.enter()
+    assert page.locator("[data-opinion]").evaluate("e => e.textContent") == TELLING
+    page.keyboard.press("a")  # to the button; Enter presses it
+    keys.enter()
+    page.keyboard.press("e")
+    page.keyboard.insert_text("路灯修好了。")
+    keys.write("#summary", "路灯坏了。")
+    keys.press("form[action*='/draft'] button:not([name])")
+    page.keyboard.press("p")
+    keys.enter()
+    expect(page.locator("main [data-state]").first).to_have_attribute("data-state", "answered")
+    keys.press("form[action*='/sign-out'] button")
+
+
+def test_an_opinion_is_left_and_found_again_by_keyboard_alone(
+    instance: Instance, browser: Browser
+) -> None:
+    keys = Keyboard(phone(browser))
+    keys.write("#code", speak_by_keyboard(keys, instance))
+    keys.enter()
+    assert texts(keys.page, "speaker") == [TELLING]
+
+
+@pytest.mark.long
+def test_the_road_and_the_desk_are_walked_by_keyboard_alone(
+    instance: Instance, browser: Browser
+) -> None:
+    keys = Keyboard(phone(browser))
+    code = speak_by_keyboard(keys, instance)
+    instance.command("open-boxes", "--now")
+    desk = Keyboard(browser.new_context().new_page())
+    answer_by_keyboard(desk, instance, instance.account("keeper", "demo", 1))
+    keys.write("#code", code)
+    keys.enter()
+    assert texts(keys.page, "desk") == ["路灯修好了。"]
+    keys.go_to("[name=rating]")
+    keys.page.keyboard.press("Space")
+    keys.press("form[action*='/rate'] button")
+    assert keys.has_focus("[role=status]")  # told at once what came of it
+    keys.write("#message", "谢谢")
+    keys.press("form[action*='/reply'] button")
+    assert texts(keys.page, "speaker")[-1] == "谢谢"
+    keys.press("form[action*='/leave'] button")
+    assert "言路" not in keys.page.content()
+
+
+def test_the_road_is_walked_without_a_stylesheet(instance: Instance, browser: Browser) -> None:
+    page = phone(browser)
+    page.route("**/*.css", lambda route: route.abort())
+    page.goto(f"{instance.base}/box/demo")
+    words = page.inner_text("main")
+    order = ["您想说什么", "由谁来开箱", "附照片", "还可以选几项", "投进意见箱"]
+    assert sorted(order, key=words.index) == order
+    code = drop(page, instance, TELLING)
+    read(page, instance, code)
+    assert texts(page, "speaker") == [TELLING]
+    assert page.locator("[data-state]").first.inner_text() == "□在箱中"
 
 
 def test_the_form_page_is_light(instance: Instance) -> None:

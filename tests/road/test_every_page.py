@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from app import create_app
 from config import Config
-from tests import provision
-from tests.road import tour
+from tests.road import sight, table, tour
 from tests.road.conftest import Instance
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 PHONE = {"width": 360, "height": 740}
-WIDTHS = (360, 768, 1280)
-THEMES = ("light", "dark")
 
 # Rules that answer a GET and that no link of the demo county leads a browser to, with the reason.
 NO_PAGE = {
@@ -67,36 +58,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     return create_app(Config.from_environ({"DATA_DIR": folder}))
 
 
-def accessibility_faults(page: Page) -> list[str]:
-    """What axe-core holds against the page as it stands, best practices included."""
-    found: dict[str, Any] = Axe().run(page).response
-    return [
-        f"{fault['id']}: {node['target']} {node.get('failureSummary', '')}"
-        for fault in found["violations"]
-        for node in fault["nodes"]
-    ]
-
-
-def too_wide(page: Page) -> list[str]:
-    """Whether the page must be moved sideways to be read."""
-    width, window = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    return [f"{width} px wide in a window of {window} px"] if width > window else []
-
-
-def faults_of(stops: Iterable[tour.Stop]) -> tuple[set[str], list[str]]:
+def faults_of(stops: Iterable[tour.Stop], *looks: sight.Look) -> tuple[set[str], list[str]]:
     """The names of the pages that were reached, and what is wrong with them."""
     seen, faults = set(), []
     for stop in stops:
         seen.add(stop.name)
-        found = accessibility_faults(stop.page) + too_wide(stop.page)
-        faults += [f"{stop.name}: {fault}" for fault in found]
+        faults += [f"{stop.name}: {fault}" for look in looks for fault in look(stop.page)]
     return seen, faults
 
 
 def test_no_page_of_the_public_has_a_fault_on_a_phone(
     site: Flask, instance: Instance, browser: Browser
 ) -> None:
-    seen, faults = faults_of(tour.public_stops(site, instance, browser, viewport=PHONE))
+    stops = tour.public_stops(site, instance, browser, viewport=PHONE)
+    seen, faults = faults_of(stops, sight.axe, sight.as_it_is, sight.enlarged)
     assert {"/", "/box/<slug>", "/receipt", *tour.WAYS} <= seen
     assert not faults, "\n".join(faults)
 
@@ -105,43 +80,22 @@ def test_no_page_of_the_public_has_a_fault_on_a_phone(
 def test_every_page_is_reached_and_has_no_fault_on_a_phone(
     site: Flask, instance: Instance, browser: Browser
 ) -> None:
-    seen, faults = faults_of(tour.stops(site, instance, browser, viewport=PHONE))
+    stops = tour.stops(site, instance, browser, viewport=PHONE)
+    seen, faults = faults_of(stops, sight.axe, sight.as_it_is)
     assert not faults, "\n".join(faults)
     rules = {r.rule for r in site.url_map.iter_rules() if "GET" in (r.methods or ())}
     assert rules - seen == set(NO_PAGE)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("view", ["", "?view=large"], ids=["standard", "large"])
-def test_no_page_has_a_fault_in_either_theme_at_any_width(
+@pytest.mark.parametrize("view", table.VIEWS)
+def test_no_page_has_a_fault_in_any_look(
     site: Flask, instance: Instance, browser: Browser, view: str
 ) -> None:
-    faults = []
-    for stop in tour.stops(site, instance, browser, view):
-        for theme in THEMES:
-            stop.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-            for width in WIDTHS:
-                stop.page.set_viewport_size({"width": width, "height": 800})
-                found = accessibility_faults(stop.page) + too_wide(stop.page)
-                faults += [f"{stop.name}, {theme}, {width} px: {fault}" for fault in found]
+    faults = [
+        f"{name}, {column}: {fault}"
+        for name, found in table.every_page(site, instance, browser, view)
+        for column, those in found.items()
+        for fault in those
+    ]
     assert not faults, "\n".join(faults)
-
-
-@pytest.mark.long
-def test_every_page_is_valid_html(
-    site: Flask, instance: Instance, browser: Browser, tmp_path: Path
-) -> None:
-    for view in ("", "?view=large"):
-        for number, stop in enumerate(tour.stops(site, instance, browser, view)):
-            name = f"{view[-5:]}{number}.html"
-            (tmp_path / name).write_text(stop.source(), "utf-8")
-    java = shutil.which("java")
-    assert java, "no java: tests/provision.py --long should have installed it"
-    done = subprocess.run(
-        [java, "-jar", provision.VALIDATOR, "--format", "json", "--stdout", "--exit-zero-always",
-         *sorted(tmp_path.glob("*.html"))],
-        capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
-    messages = json.loads(done.stdout)["messages"]
-    errors = [m for m in messages if m["type"] == "error"]
-    assert not [f"{m['message']} {m.get('extract', '')}" for m in errors]
