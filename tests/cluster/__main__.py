@@ -20,7 +20,7 @@ from tests.cluster.load import Load
 from tests.cluster.machines import enter
 from tests.cluster.stack import Cluster
 
-HEAD = ("fault", "nothing taken in for", "refused", "last refusal after",
+HEAD = ("fault", "refused for", "refusals", "last after", "longest wait",
         "drops, replies, ballots acknowledged", "lost", "doubled", "verdict")  # fmt: skip
 
 
@@ -42,8 +42,14 @@ def main() -> int:
         print(f"this machine allows no namespaces: {error.stderr}")
         return 2
     wanted = [f for f in FAULTS if not given.fault or any(word in f.name for word in given.fault)]
-    with tempfile.TemporaryDirectory(prefix="yanlu-cluster-", ignore_cleanup_errors=True) as folder:
-        return _break(Path(folder), wanted)
+    folder = Path(tempfile.mkdtemp(prefix="yanlu-cluster-"))
+    try:
+        failed = _break(folder, wanted)
+    except BaseException:
+        _say(f"the logs of the machines are in {folder}")
+        raise
+    shutil.rmtree(folder)
+    return failed
 
 
 def _break(folder: Path, wanted: list[Fault]) -> int:
@@ -75,9 +81,10 @@ def _cells(row: Row) -> list[str]:
     came = row.acknowledged
     return [
         row.fault,
-        f"{row.silent:.1f} s",
+        f"{row.refusal:.1f} s",
         str(row.refused),
         f"{row.last_refused:.1f} s" if row.refused else "",
+        f"{row.longest_wait:.1f} s",
         f"{came['drops']}, {came['replies']}, {came['ballots']}",
         str(row.found.lost),
         str(row.found.doubled),

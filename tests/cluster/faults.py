@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,9 +24,10 @@ class Row:
     """A line of the table."""
 
     fault: str
-    silent: float
+    refusal: float
     refused: int
     last_refused: float
+    longest_wait: float
     acknowledged: Counter[str]
     found: Found
 
@@ -110,12 +112,14 @@ def suffer(cluster: Cluster, load: Load, auditor: Auditor, fault: Fault) -> Row:
     load.settle()
     found = auditor.audit(load)
     found.wrong += load.ledger.wrong[wrong:]
-    refused = load.ledger.refused(struck)
+    since = [one for one in load.ledger.attempts if one.ended > struck]
+    refused = [one for one in since if not one.served]
     found.wrong += [f"unkind: {len(bad)}" for bad in [[r for r in refused if not r.kindly]] if bad]
     last = max((one.ended - struck for one in refused), default=0.0)
     came = load.ledger.acknowledged()
     came.subtract(before)
-    return Row(fault.name, _silent(load.ledger.attempts, struck), len(refused), last, came, found)
+    waited = max(one.ended - one.began for one in since)
+    return Row(fault.name, refusal(since), len(refused), last, waited, came, found)
 
 
 def _recovered(load: Load, struck: float) -> None:
@@ -132,10 +136,17 @@ def _recovered(load: Load, struck: float) -> None:
     until("writes taken again", LONGEST, well)
 
 
-def _silent(attempts: list[Attempt], struck: float) -> float:
-    """The longest time since the fault in which no write was acknowledged."""
-    taken = sorted(
-        one.ended for one in attempts
-        if one.served and one.kind in WRITES and one.ended > struck - CALM
-    )  # fmt: skip
-    return max((b - a for a, b in itertools.pairwise(taken) if b > struck), default=0.0)
+def refusal(attempts: list[Attempt]) -> float:
+    """The longest time from a write refused to the next of its kind taken in, none in between."""
+    longest = 0.0
+    for kind in WRITES:
+        these = [one for one in attempts if one.kind == kind]
+        taken = sorted(one.ended for one in these if one.served)
+        for before, after in itertools.pairwise([-math.inf, *taken, math.inf]):
+            refused = [
+                one.began for one in these
+                if not one.served and one.began < after and one.ended > before
+            ]  # fmt: skip
+            if refused:
+                longest = max(longest, after - max(before, min(refused)))
+    return longest

@@ -61,10 +61,6 @@ class Ledger:
         replies = sum(len(receipt.replies) for receipt in self.receipts)
         return Counter(drops=len(self.receipts), replies=replies, ballots=len(self.ballots))
 
-    def refused(self, since: float) -> list[Attempt]:
-        """Attempts that weren't served."""
-        return [one for one in self.attempts if one.began >= since and not one.served]
-
 
 def said(page: Answer) -> list[str]:
     """The speaker's words on a thread's page."""
@@ -214,9 +210,9 @@ class Load:
         time.sleep(1)
 
     def vote_out(self) -> None:
-        """Whoever has a slip left votes now: a round counts when more than half have."""
+        """Let people vote until the round counts: more than half of the slips must have."""
         client = self._cluster.client("127.0.1.100")
-        while self._slips:
+        while len(self.ledger.ballots) <= len(self._slips):
             self._vote_with(client, self._slips.popleft())
 
     def _vote_with(self, client: Client, slip: str) -> None:

@@ -21,7 +21,7 @@ from tests.attack.stack import Stack
 from tests.cluster.machines import DATABASE, FRONT, NOBODY, PRIVATE, Machine, plug_in_networks
 
 APPLICATIONS = (1, 2)
-SLIPS = 480
+SLIPS = 400
 LEAST_FREE = 64  # MiB; the machines' disks are small
 REST, SOCKETS = 8008, "run"
 DEMO = f"""
@@ -83,7 +83,7 @@ class Cluster(Stack):
         for machine in self.machines:
             self.start_patroni(machine)
             self.start_disk_watch(machine)
-        until("a leader and two that follow", 60, self.is_whole)
+        until("a leader and two that follow", 180, self.is_whole)
         self._make_database()
         self._make_county()
         for machine in self.applications:

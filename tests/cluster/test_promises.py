@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import sqlalchemy as sa
@@ -9,6 +10,8 @@ import sqlalchemy as sa
 from config import read_database_url
 from tests.attack.stack import ROOT
 from tests.cluster.audit import Found, compare
+from tests.cluster.faults import refusal
+from tests.cluster.load import Attempt
 from tests.cluster.stack import read_settings
 
 DEPLOYED = ROOT / "deploy/cluster"
@@ -26,6 +29,17 @@ def test_what_is_missing_and_what_is_there_twice_is_counted() -> None:
     assert not Found(lost=1).held
     assert not Found(doubled=1).held
     assert not Found(wrong=["unkind"]).held
+
+
+def test_a_refusal_lasts_until_one_of_its_kind_is_taken_in() -> None:
+    def tried(began: float, ended: float, kind: str, *, served: bool) -> Attempt:
+        return Attempt(began, ended, kind, served, kindly=True)
+
+    calm = [tried(0, 1, "drop", served=True), tried(9, 10, "drop", served=True)]
+    assert refusal(calm) == 0
+    ballots = [tried(2, 3, "ballot", served=True), tried(4, 5, "ballot", served=True)]
+    assert refusal([*calm, *ballots, tried(2, 8, "drop", served=False)]) == 8
+    assert refusal([*ballots, tried(2, 8, "drop", served=False)]) == math.inf
 
 
 def test_a_commit_lies_on_two_machines_and_nothing_may_cut_its_wait_short() -> None:
