@@ -26,6 +26,8 @@ from app import crypto
 MAGIC = b"yanlu-backup/1\n"
 # A session's half of a key must not outlive its signing out in some older file.
 LEFT_OUT = ("alembic_version", "staff_session")
+# How much lies in a shut box is told by no number anywhere, an operator's journal included.
+UNTOLD = ("lying_item", "lying_piece")
 ROWS, PIECES = 500, 20
 MOST_FRAME = 256 * 1024 * 1024
 # The size of a file would tell how many drops lie unopened: 24 KiB each.
@@ -49,6 +51,11 @@ class Content:
 
     rows: dict[str, int]
     sums: dict[str, str]
+
+    @property
+    def told(self) -> int:
+        """How many rows may be told of."""
+        return sum(count for name, count in self.rows.items() if name not in UNTOLD)
 
 
 # --- the sealed stream ----------------------------------------------------------------------------

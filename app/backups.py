@@ -74,7 +74,7 @@ def make(
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
-    return target, Point(today, found.size, found.root, sum(content.rows.values()))
+    return target, Point(today, found.size, found.root, content.told)
 
 
 @contextmanager
@@ -172,7 +172,7 @@ def restore(
 
     made_on, found = _restored(engine, path, key_of, config, heads, show)
     with engine.connect() as connection:
-        rows = sum(archive.counted(connection).values())
+        rows = Content(archive.counted(connection), {}).told
     return Point(made_on, found.size, found.root, rows)
 
 

@@ -140,8 +140,9 @@ def make_engine(url: str, pool: int = POOL) -> Engine:
         event.listen(engine, "begin", _begin_postgresql)
         event.listen(engine, "handle_error", _leave_standby)
     else:
-        if engine.url.database:  # its journals take over the mode
-            Path(engine.url.database).touch(mode=0o600)
+        file = Path(parsed.database or "")
+        if parsed.database and not file.exists():  # its journals take over the mode
+            file.touch(mode=0o600)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine

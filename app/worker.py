@@ -13,7 +13,7 @@ from app.notifications import channels, digest, letters, outbox
 from app.notifications import service as notifications
 from app.notifications.channels import DeliveryError, Parcel, Post
 from app.sealing import service as sealing
-from app.staff import succession
+from app.staff import sessions, succession
 from app.supervision import daily, escalation
 from app.transparency import tree
 from config import Config
@@ -46,6 +46,16 @@ def run_due_log(config: Config, clock: Clock, opened: opening.Opened | None) -> 
         open_today = sealing.opening_key(session).made_on >= today
     if opened is not None or (open_today and (head is None or head.made_on < today)):
         run_log(config, clock)
+
+
+def close_lapsed_desks(clock: Clock) -> None:
+    """Desks that have lapsed leave the table: no clock that is set back opens them again."""
+    now = clock.now()
+    with db.reading() as session:
+        lapsed = sessions.any_expired(session, now)
+    if lapsed:
+        with db.transaction() as session:
+            sessions.purge_expired(session, now)
 
 
 def rotate_keys(clock: Clock) -> int:
@@ -172,6 +182,7 @@ def _tried(config: Config, clock: Clock, found: notifications.Addressed) -> Deli
 def run_due(config: Config, clock: Clock) -> None:
     """Everything that is due now."""
     run_due_log(config, clock, run_opening(config, clock))
+    close_lapsed_desks(clock)
     rotate_keys(clock)
     settle_appraisals(clock)
     put_digests(config, clock)

@@ -164,6 +164,12 @@ def end_others(session: Session, own: OpenSession) -> None:
     )
 
 
+def any_expired(session: Session, now: dt.datetime) -> bool:
+    """Whether a session has lapsed and is still there."""
+    lapsed = sa.select(StaffSession.id_hash).where(StaffSession.expires_at <= now).limit(1)
+    return session.scalar(lapsed) is not None
+
+
 def purge_expired(session: Session, now: dt.datetime) -> None:
     """Delete the sessions that have lapsed."""
     session.execute(sa.delete(StaffSession).where(StaffSession.expires_at <= now))
