@@ -162,7 +162,7 @@ def serve(with_demo: bool, small: bool) -> None:
         make_demo_county(small=small)
     server = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy/gunicorn.conf.py")]
     flask = [sys.executable, "-m", "flask", "--app", "app", "worker"]
-    environ = os.environ | {"DATA_DIR": str(settings.data_dir)}
+    environ = os.environ | {"DATA_DIR": str(settings.data_dir), "MALLOC_ARENA_MAX": "2"}
     processes = [
         subprocess.Popen([*server, "app:create_app()"], cwd=ROOT, env=environ),  # noqa: S603
         subprocess.Popen(flask, cwd=ROOT, env=environ),  # noqa: S603

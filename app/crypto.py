@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -38,6 +39,10 @@ CODE_OPSLIMIT, CODE_MEMLIMIT = 1, 12 * 1024 * 1024
 SLIP_OPSLIMIT, SLIP_MEMLIMIT = 1, 4 * 1024 * 1024
 # Passwords are weaker than codes and are asked for once a session: 64 MiB, three passes.
 PASSWORD_OPSLIMIT, PASSWORD_MEMLIMIT = 3, 64 * 1024 * 1024
+# A process stretches so many at once: more than its processors are no quicker, and sixteen threads
+# would take sixteen times the memory.
+_CODES_AT_ONCE = threading.BoundedSemaphore(2)
+_PASSWORDS_AT_ONCE = threading.BoundedSemaphore(1)
 
 
 class SealError(Exception):
@@ -166,11 +171,11 @@ class ReceiptKeys:
 def receipt_keys(code: str, pepper: bytes, site_salt: bytes) -> ReceiptKeys:
     """Stretch a code of 22 digits (Argon2id under the instance's pepper) into its keys."""
     salt = hmac.digest(pepper, b"receipt" + site_salt, "sha256")[:16]
-    return ReceiptKeys(
-        nacl.pwhash.argon2id.kdf(
+    with _CODES_AT_ONCE:
+        ikm = nacl.pwhash.argon2id.kdf(
             KEY_BYTES, code.encode("ascii"), salt, CODE_OPSLIMIT, CODE_MEMLIMIT
         )
-    )
+    return ReceiptKeys(ikm)
 
 
 def slip_hash(code: str, salt: bytes) -> bytes:
@@ -184,7 +189,10 @@ def stretch_password(password: str, pepper: bytes, salt: bytes) -> bytes:
     """The 32-byte master of a password: Argon2id(password keyed by the pepper, own salt)."""
     normal = unicodedata.normalize("NFKC", password).encode()
     keyed = hmac.digest(pepper, b"password" + normal, "sha256")
-    return nacl.pwhash.argon2id.kdf(KEY_BYTES, keyed, salt, PASSWORD_OPSLIMIT, PASSWORD_MEMLIMIT)
+    with _PASSWORDS_AT_ONCE:
+        return nacl.pwhash.argon2id.kdf(
+            KEY_BYTES, keyed, salt, PASSWORD_OPSLIMIT, PASSWORD_MEMLIMIT
+        )
 
 
 # --- padding ----------------------------------------------------------------------------------

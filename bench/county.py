@@ -1,8 +1,8 @@
 """A county of a thousand branches with so many opened cases, leaves and slips, to be measured.
 
 A hundred opinions are dropped and opened by the application itself. The cases of the rest are
-poured in around copies of their sealed items, so that the desk opens whatever a page shows; half of
-all cases stand in one box, nine of ten are settled.
+poured in around copies of their sealed items, so that the desk opens whatever a page shows. Half of
+all cases stand in one box; a hundredth is open, two hundred at least.
 """
 
 from __future__ import annotations
@@ -194,11 +194,12 @@ def _pour_cases(pipe: Tap, made: County) -> None:
     today, rest = made.clock.today(), made.cases - REAL
     ids = sorted(made.dice.randbytes(16).hex() for _ in range(rest))
     item_ids = sorted(made.dice.randbytes(16).hex() for _ in range(rest))
-    settled = [n % 10 != 0 for n in range(rest)]
+    open_ = min(max(rest // 100, 200), rest)
+    settled = [n * open_ // rest == (n - 1) * open_ // rest for n in range(rest)]
 
     def cases() -> Iterator[tuple[object, ...]]:
         for n, case_id in enumerate(ids):
-            box_id = made.box_id if n // 10 % 2 else boxes[n % len(boxes)]
+            box_id = made.box_id if made.dice.random() < 0.5 else made.dice.choice(boxes)
             on = (today - dt.timedelta(days=made.dice.randrange(1, 15))).isoformat()
             yield (case_id, box_id, "closed" if settled[n] else "accepted", on, on, on, "web",
                    made.dice.randbytes(32), made.dice.randbytes(32), _commitment(n), 0, 0, 0,

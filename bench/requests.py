@@ -312,7 +312,9 @@ def serve(made: County, theirs: dict[str, Lane], ours: dict[str, Lane]) -> None:
     environ = {"DATA_DIR": str(made.config.data_dir), "LIMITS": "off",
                "DATABASE_URL": made.config.database_url}  # fmt: skip
     bare = f"bench.floor:create_floor({made.config.database_url!r}, {BRANCHES})"
-    print(f"\n  over HTTP, {made.cases:,} cases, one worker, {served.VISITORS} visitors")
+    print(
+        f"\n  over HTTP, {made.cases:,} cases, {served.WORKERS} workers, {served.VISITORS} visitors"
+    )
     with (
         served.gunicorn("app:create_app()", PORT, environ) as pid,
         served.gunicorn(bare, PORT + 1, {}),

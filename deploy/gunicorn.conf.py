@@ -1,5 +1,6 @@
 """How the application server runs: threads, a graceful stop, and a log that names nobody."""
 
+import gc
 import os
 
 from gunicorn.glogging import Logger
@@ -43,5 +44,13 @@ errorlog = "-"
 loglevel = "warning"
 logger_class = QuietLogger
 proc_name = "yanlu"
-preload_app = False
+# The application is loaded once and shared: dictionaries and fonts of 150 MB are in memory once,
+# and a worker that is replaced costs a fork. A new version needs a restart, not a reload.
+preload_app = True
 control_socket_disable = True
+
+
+def when_ready(_server):
+    """Keep what all workers share out of the collector's way, or each would copy it by and by."""
+    gc.collect()
+    gc.freeze()

@@ -150,6 +150,13 @@ class Case(Base):
         sa.Index("ix_case_queue", "box_id", "clock_on", "id"),
         # What is open is found among all that was ever closed without reading that.
         sa.Index("ix_case_state", "box_id", "state", "clock_on", "id"),
+        # The few that were referred: what speakers left behind is looked for among these alone.
+        sa.Index(
+            "ix_case_referred",
+            "id",
+            sqlite_where=sa.text("referrals > 0"),
+            postgresql_where=sa.text("referrals > 0"),
+        ),
         sa.CheckConstraint(
             "(lookup_id IS NULL) = (receipt_key IS NULL)", name="receipt_whole_or_burnt"
         ),

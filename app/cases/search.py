@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -38,7 +39,6 @@ def find(session: Session, desk: Unlocked, typed: str) -> list[str]:
     words = [_plain(word) for word in typed.split()[:8]]
     if not words:
         return []
-    texts: dict[str, str] = {}
     query = (
         sa.select(ThreadItem.case_id, ThreadItem.item_id)
         .join(Case, Case.id == ThreadItem.case_id)
@@ -46,10 +46,14 @@ def find(session: Session, desk: Unlocked, typed: str) -> list[str]:
         .order_by(Case.opened_on.desc(), Case.id, ThreadItem.position)
     )
     pairs = [(case_id, item_id) for case_id, item_id in session.execute(query)]
-    for case_id, raw in _opened(session, desk, pairs):
-        texts[case_id] = texts.get(case_id, "") + "\n" + _plain(record.text_of(raw))
-    found = [case_id for case_id, text in texts.items() if all(word in text for word in words)]
-    return found[:MOST_FOUND]
+    found: list[str] = []
+    for case_id, items in groupby(_opened(session, desk, pairs), itemgetter(0)):
+        text = "\n".join(_plain(record.text_of(raw)) for _, raw in items)
+        if all(word in text for word in words):
+            found.append(case_id)
+            if len(found) == MOST_FOUND:
+                break
+    return found
 
 
 def _opened(

@@ -133,6 +133,7 @@ def _around(session: Session) -> dict[str, object]:
     return {
         "behind": len(referral.left_behind(session, unlocked())),
         "counts": queues.counts(session, unlocked(), clock().today()),
+        "most_counted": queues.MOST_COUNTED,
         "closed": _closed_boxes(session),
         "most_closed": MOST_CLOSED,
         "office": guard.current().has(Role.OFFICE),

@@ -67,14 +67,21 @@ def open_items_at_desk(
 ) -> dict[str, bytes]:
     """The texts of these items that the unlocked keys open; one query. Others are left out."""
     rows = session.execute(
-        sa.select(SealedItem.id, SealedItem.ciphertext, KeyWrap.box_key_id, KeyWrap.wrapped)
+        sa.select(KeyWrap.box_key_id, KeyWrap.wrapped, SealedItem.id, SealedItem.ciphertext)
         .join(KeyWrap, KeyWrap.item_id == SealedItem.id)
         .where(SealedItem.id.in_(list(item_ids)), KeyWrap.box_key_id.in_(list(keys)))
     )
-    return {
-        item_id: open_sealed(ciphertext, wrapped, keys[key_id])
-        for item_id, ciphertext, key_id, wrapped in rows
-    }
+    by_key: dict[str, list[tuple[bytes, str, bytes]]] = {}
+    for key_id, wrapped, item_id, ciphertext in rows:
+        by_key.setdefault(key_id, []).append((wrapped, item_id, ciphertext))
+    opened = {}
+    for key_id, sealed in by_key.items():
+        content_keys = crypto.unseal_each(keys[key_id], (wrapped for wrapped, _, _ in sealed))
+        for content_key, (_, item_id, ciphertext) in zip(content_keys, sealed, strict=True):
+            if content_key is None:
+                raise crypto.SealError
+            opened[item_id] = crypto.unpad(crypto.decrypt(content_key, ciphertext))
+    return opened
 
 
 def open_items_of_receipt(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.sealing import attachments
@@ -23,19 +23,15 @@ def put(
     enclosed: Packed | None = None,
 ) -> bool:
     """Store at this place, or find that the same form already did; False when it is taken."""
-    if (there := read(session, instance_secret, opening_key, pool_id)) is None:
-        try:
-            with session.begin_nested():
-                session.execute(
-                    sa.insert(LyingItem).values(
-                        pool_id=pool_id, wrapped=wrap(lying, opening_key.public_key)
-                    )
-                )
-                if enclosed is not None:
-                    attachments.lay(session, opening_key, enclosed)
-            return True
-        except IntegrityError:  # the same form, at the same instant, in another process
-            there = read(session, instance_secret, opening_key, pool_id)
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    wrapped = wrap(lying, opening_key.public_key)
+    row = dialect.insert(LyingItem).values(pool_id=pool_id, wrapped=wrapped)
+    # The same form may come twice, even at the same instant, in another process.
+    if session.scalar(row.on_conflict_do_nothing().returning(sa.true())):
+        if enclosed is not None:
+            attachments.lay(session, opening_key, enclosed)
+        return True
+    there = read(session, instance_secret, opening_key, pool_id)
     return type(there) is type(lying) and getattr(there, "ticket_id", b"") == lying.ticket_id
 
 

@@ -19,8 +19,7 @@ from app.i18n import gettext, sentence
 from app.organisation.service import Branch
 from app.organisation.views import BranchCard, box_card
 from app.pictures import cleaning
-from app.sealing import service as sealing
-from app.sealing.front import front
+from app.sealing.front import Front, front
 from app.submissions import service
 from app.submissions.form_views import Typed, blank_page, form_page
 from app.submissions.forms import STALE_PAGE, OpinionForm
@@ -66,7 +65,7 @@ def box(slug: str) -> ResponseReturnValue:
     except (Conflict, Invalid, TooMany) as error:
         return _refused_form(card, typed, error, form.ticket.data)
     holder = card.superior_name if opinion.place else card.name
-    return _receipt_page(holder, receipt, sum(map(len, opinion.files)))
+    return _receipt_page(holder, receipt, sum(map(len, opinion.files)), found)
 
 
 def _refused_form(
@@ -189,10 +188,8 @@ def _undecided_page(card: BranchCard, typed: Typed, text: str, ticket: str | Non
     )
 
 
-def _receipt_page(holder: str, receipt: Receipt, pictures: int) -> str:
+def _receipt_page(holder: str, receipt: Receipt, pictures: int, found: Front) -> str:
     keep_secret()
-    with reading() as session:
-        key = sealing.opening_key(session)
     promise = str(receipt.promise)
     return render_template(
         "submissions/dropped.html",
@@ -201,12 +198,12 @@ def _receipt_page(holder: str, receipt: Receipt, pictures: int) -> str:
             "promise": promise,
             "by": receipt.promise.by,
             "branch_name": holder,
-            "opens_next": opens_by(key.made_on, clock().today()),
+            "opens_next": opens_by(found.locked_on, clock().today()),
             "pictures": pictures,
         },
         terms=terms.current(),
         qr=_qr(promise),
-        ticket=thread_ticket(key.id, receipt.keys),
+        ticket=thread_ticket(found.lock_id, receipt.keys),
     )
 
 
