@@ -147,7 +147,8 @@ def one_run(
     client.close()
     before = b"".join(c for _, c in files_below(*stack.places()[:1], *stack.places()[4:]))
     wrapped = _measure_lying(stack, lying, measures)
-    wrapped += _follow_pieces(stack, lying, known)
+    pieces, bare = _follow_pieces(stack, lying, known)
+    wrapped += pieces
     # PostgreSQL compresses long values on disk; whoever has the files reads them like this.
     before += b"".join(v for t in tables(stack) for r in t.rows for v in r if isinstance(v, bytes))
     stack.command("open-boxes", "--now")
@@ -157,7 +158,7 @@ def one_run(
         _measure(table, known, measures)
     if stack.database == "sqlite":
         _measure_offsets(stack, found, known, measures)
-    return _matches(stack, found, known, before, wrapped) if bytes_too else []
+    return bare + (_matches(stack, found, known, before, wrapped) if bytes_too else [])
 
 
 def _measure_lying(stack: Stack, lying: dict[Any, int], measures: Measures) -> list[bytes]:
@@ -184,21 +185,31 @@ def photograph() -> bytes:
     return out.getvalue()
 
 
-def _follow_pieces(stack: Stack, lying: dict[Any, int], known: dict[Any, int]) -> list[bytes]:
-    """Learn where each piece will come out, which no dump tells; the pieces as they lie."""
+def _follow_pieces(
+    stack: Stack, lying: dict[Any, int], known: dict[Any, int]
+) -> tuple[list[bytes], list[str]]:
+    """Learn where each piece will come out, which no dump tells.
+
+    Returns the pieces as they lie, and the rows that have no outer layer to take off.
+    """
     found = {table.name: table for table in tables(stack)}
     lock, items, pieces = found["opening_key"], found["lying_item"], found["lying_piece"]
     sealed = dict(zip(lock.columns, lock.rows[0], strict=True))["sealed_private_key"]
     secret = crypto.hkdf(stack.secrets.instance_secret, "opening key")
     private_key = crypto.decrypt(secret, sealed)
+    bare = []
     for row in items.rows:
         item = dict(zip(items.columns, row, strict=True))
         if item["pool_id"] not in lying:
             continue
-        drop = unwrap(item["wrapped"], private_key)
+        try:
+            drop = unwrap(item["wrapped"], private_key)
+        except crypto.SealError:
+            bare.append(f"a row without the outer layer: {bytes(item['wrapped'][:8]).hex()}")
+            continue
         if isinstance(drop, LyingDrop):
             known.update(dict.fromkeys(drop.locator.ids(), lying[item["pool_id"]]))
-    return [dict(zip(pieces.columns, row, strict=True))["wrapped"] for row in pieces.rows]
+    return [dict(zip(pieces.columns, row, strict=True))["wrapped"] for row in pieces.rows], bare
 
 
 def _expand(found: list[Table], known: dict[Any, int]) -> None:
