@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 from urllib.request import Request, urlopen
 
 import pyotp
+import pypdf
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
@@ -339,4 +341,13 @@ def test_without_a_voice_of_its_own_nothing_is_offered(
     page.goto(f"{instance.base}/protection?view=large")
     expect(page.locator("main")).to_be_visible()
     assert not page.locator("[data-read-aloud]").is_visible()
+    page.context.close()
+
+
+@pytest.mark.parametrize("query", ["", "?lang=zh-Hant"])
+def test_how_to_speak_prints_on_one_page(instance: Instance, browser: Browser, query: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{instance.base}/help{query}")
+    paper = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4")))
+    assert len(paper.pages) == 1
     page.context.close()
