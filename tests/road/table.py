@@ -1,6 +1,6 @@
 """Every page in every look, held to checkers, as a table: what is wrong, counted; zeros are sought.
 
-python -m tests.road.table — starts a demo county of its own, takes some twenty minutes.
+python -m tests.road.table [standard|large] — in a demo county of its own; some twenty minutes.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _print(table: dict[str, Faults], view: str) -> int:
     return sum(sums)
 
 
-def main() -> int:
+def main(*views: str) -> int:
     """Print a table for each view; the faults themselves on stderr."""
     site = create_app(Config.from_environ({"DATA_DIR": tempfile.mkdtemp()}))
     process, instance = start(Path(tempfile.mkdtemp(prefix="yanlu-table-")))
@@ -97,7 +97,7 @@ def main() -> int:
         with sync_playwright() as playwright:
             path = shutil.which("chromium")
             browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
-            for view in VIEWS:
+            for view in views:
                 table: dict[str, Faults] = {}
                 for name, found in every_page(site, instance, browser, view):
                     table.setdefault(name, {}).update(found)
@@ -113,4 +113,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*(sys.argv[1:] or VIEWS)))
