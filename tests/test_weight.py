@@ -94,8 +94,9 @@ def test_no_page_is_heavier_than_a_slow_line_bears(
     assert {"/", "/units", "/receipt", "/figures", "/protection"} <= found.keys()
     found |= dict(weights(app, clients[""], "/box/demo"))
     assert found["/box/<slug>"] <= FORM_BOUND
-    for role in ROLES:
-        found |= dict(weights(app, clients[role], "/desk/queue"))
+    for role in ROLES:  # the same page is another for each of them
+        for rule, weight in weights(app, clients[role], "/desk/queue"):
+            found[rule] = max(weight, found.get(rule, 0))
     assert {"/desk/board", "/desk/units", "/desk/appraisals"} <= found.keys()
     print(f"\n{len(found)} pages, the heaviest: {max(found.values())} bytes")
     assert {rule: weight for rule, weight in found.items() if weight > PAGE_BOUND} == {}

@@ -240,6 +240,14 @@ def stops(
         page.context.close()
 
 
+def stop_at(instance: Instance, browser: Browser, role: str, address: str) -> Stop:
+    """One page of somebody of the county who has this role."""
+    page = _new_page(browser, {})
+    sign_in(page, instance, next(each for each in instance.accounts if each["role"] == role))
+    page.goto(f"{instance.base}{address}")
+    return Stop(f"{address}, {role}", page)
+
+
 def public_stops(
     app: Flask, instance: Instance, browser: Browser, query: str = "", **context: Any
 ) -> Iterator[Stop]:
