@@ -105,13 +105,13 @@ def suffer(cluster: Cluster, load: Load, auditor: Auditor, fault: Fault) -> Row:
     time.sleep(CALM)
     leader, struck = cluster.leader(), time.monotonic()
     fault.strike(cluster, leader)
-    _recovered(load, struck)
+    late = _overdue("writes taken again", lambda: _is_well(load, struck))
     fault.mend(cluster, leader)
-    until("a whole cluster again", LONGEST, cluster.is_whole)
+    late += _overdue("a whole cluster again", cluster.is_whole)
     time.sleep(CALM)
     load.settle()
     found = auditor.audit(load)
-    found.wrong += load.ledger.wrong[wrong:]
+    found.wrong += late + load.ledger.wrong[wrong:]
     since = [one for one in load.ledger.attempts if one.ended > struck]
     refused = [one for one in since if not one.served]
     found.wrong += [f"unkind: {len(bad)}" for bad in [[r for r in refused if not r.kindly]] if bad]
@@ -122,18 +122,23 @@ def suffer(cluster: Cluster, load: Load, auditor: Auditor, fault: Fault) -> Row:
     return Row(fault.name, refusal(since), len(refused), last, waited, came, found)
 
 
-def _recovered(load: Load, struck: float) -> None:
-    """Until writes were taken again for a while, and nobody was refused."""
+def _overdue(what: str, ready: Callable[[], object]) -> list[str]:
+    """Wait for something; what is to be said where it doesn't come."""
+    try:
+        until(what, LONGEST, ready)
+    except AssertionError as error:
+        return [str(error)]
+    return []
 
-    def well() -> bool:
-        now = time.monotonic()
-        if now - struck < 2 * CALM:
-            return False
-        late = [one for one in load.ledger.attempts if one.ended > now - CALM]
-        taken = {one.kind for one in late if one.served}
-        return {"drop", "ballot"} <= taken and all(one.served for one in late)
 
-    until("writes taken again", LONGEST, well)
+def _is_well(load: Load, struck: float) -> bool:
+    """Whether writes were taken again for a while, and nobody was refused."""
+    now = time.monotonic()
+    if now - struck < 2 * CALM:
+        return False
+    late = [one for one in load.ledger.attempts if one.ended > now - CALM]
+    taken = {one.kind for one in late if one.served}
+    return {"drop", "ballot"} <= taken and all(one.served for one in late)
 
 
 def refusal(attempts: list[Attempt]) -> float:
