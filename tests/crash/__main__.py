@@ -19,13 +19,16 @@ from tests.crash.series import Series
 SERIES = (("sqlite", "application"), ("postgresql", "application"), ("postgresql", "postmaster"))
 
 
-def crash(folder: Path, database: str, victim: str, times: int, seed: int) -> Series:
+def crash(
+    folder: Path, database: str, victim: str, times: int, seed: int, minutes: float = 600
+) -> Series:
     """One series."""
+    until = time.monotonic() + 60 * minutes
     instance = Instance(folder, database)
     series = Series(instance, victim, random.Random(seed))
     try:
         instance.start()
-        series.run(times)
+        series.run(times, until)
     finally:
         instance.stop()
     return series
@@ -65,13 +68,14 @@ def main() -> int:
     """0 when nothing was lost or doubled."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--times", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=600, help="no new crash after so many")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--only", choices=["disks", *(f"{d}-{v}" for d, v in SERIES)])
     given = parser.parse_args()
     began, verdicts = time.monotonic(), []
     jobs: dict[str, Callable[[Path], list[Verdict]]] = {
         f"{database}-{victim}": lambda folder, d=database, v=victim: _series(  # type: ignore[misc]
-            folder, d, v, given.times, given.seed
+            folder, d, v, given
         )
         for database, victim in SERIES
     }
@@ -87,8 +91,8 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _series(folder: Path, database: str, victim: str, times: int, seed: int) -> list[Verdict]:
-    series = crash(folder / "instance", database, victim, times, seed)
+def _series(folder: Path, database: str, victim: str, given: argparse.Namespace) -> list[Verdict]:
+    series = crash(folder / "instance", database, victim, given.times, given.seed, given.minutes)
     for fault in series.ledger.faults[:20]:
         print(f"{series.name}: {fault}", file=sys.stderr)
     return told(series)

@@ -210,9 +210,9 @@ class Ledger:
         """Its receipt opens, with exactly the acknowledged messages; where it stands."""
         page = caller.post("/receipt", code=thread.code)
         there, wanted = Counter(said(page)), Counter(thread.texts)
-        self.lost += (wanted - there).total()
-        self.doubled += (there - wanted).total()
         if there != wanted:
+            self.lost += (wanted - there).total()
+            self.doubled += (there - wanted).total()
             self.faults.append(f"{page.status}: {wanted - there} lost, {there - wanted} more")
         found = state(page)
         thread.lying = found == "lying"

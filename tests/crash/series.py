@@ -6,7 +6,9 @@ import random
 import re
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.crash.instance import Instance
 from tests.crash.ledger import Drop, Ledger, Thread
@@ -54,14 +56,24 @@ class Series:
             self.ledger.note(drop)
         self.instance.open_boxes()
         self.instance.answer(ANSWERED)
-        for thread in self.ledger.threads:
-            self.ledger.check(self.instance.caller(), thread)
+        self._check(self.ledger.threads)
         return load
 
-    def run(self, times: int) -> None:
-        """So many crashes, then the final count."""
+    def _lying(self) -> list[Thread]:
+        return [thread for thread in self.ledger.threads if thread.lying]
+
+    def _check(self, threads: list[Thread]) -> list[str]:
+        """Read these receipts, some at once; where each stands."""
+        once = list({id(thread): thread for thread in threads}.values())
+        with ThreadPoolExecutor(6) as pool:
+            return list(pool.map(partial(self.ledger.check, self.instance.caller()), once))
+
+    def run(self, times: int, until: float) -> None:
+        """So many crashes, or as many as there is time for; then the final count."""
         load = self.prepare()
         for number in range(times):
+            if time.monotonic() > until:
+                break
             opening = number % 3 == 0
             if opening and not self.instance.has_opener():
                 self.instance.start_opener()
@@ -73,15 +85,14 @@ class Series:
                 self.instance.open_boxes()
                 if number % 20 == 19:
                     self.instance.answer(ANSWERED)
-                for thread in self.ledger.threads[-40:]:
-                    self.ledger.check(self.instance.caller(), thread)
+                self._check(self.ledger.threads[-40:] + self._lying())
         self.finish(load)
 
     def crash(self, load: Load, *, opening: bool) -> None:
         """One instant."""
         load.begin()
         time.sleep(self.chance.uniform(0.2, 1.6))
-        lying = [t for t in self.ledger.threads if t.lying]
+        lying = self._lying()
         if opening:
             self.instance.begin_opening()
             time.sleep(self.chance.uniform(0.0, 0.25))
@@ -100,8 +111,8 @@ class Series:
 
     def _prove(self, load: Load, lying: list[Thread], *, opening: bool) -> None:
         caller = self.instance.caller()
-        if opening:
-            states = {self.ledger.check(caller, thread) == "lying" for thread in lying}
+        if opening:  # what was acknowledged before it began lies there still, or nothing of it
+            states = {found == "lying" for found in self._check(lying)}
             if len(states) > 1:
                 self.ledger.faults.append("an opening is half done")
             elif states:
@@ -111,10 +122,8 @@ class Series:
             drop.attempt(caller)
         self.resent += len(again) + len(load.unsettled)
         load.settle()
-        touched = {id(t): t for t in self.ledger.threads[-20:]}
         old = self.chance.sample(self.ledger.threads, min(10, len(self.ledger.threads)))
-        for thread in [*touched.values(), *old]:
-            self.ledger.check(caller, thread)
+        self._check([*self.ledger.threads[-20:], *old, *(self._lying() if opening else [])])
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -122,11 +131,10 @@ class Series:
         """Open everything, read every receipt, count what is in the database."""
         load.settle()
         self.instance.open_boxes()
-        caller = self.instance.caller()
-        for thread in self.ledger.threads:
-            found = self.ledger.check(caller, thread)
-            if found == "lying" or (thread.rated and found != "closed"):
-                self.ledger.faults.append(f"a thread is {found} at the end")
+        found = self._check(self.ledger.threads)
+        for thread, where in zip(self.ledger.threads, found, strict=True):
+            if where == "lying" or (thread.rated and where != "closed"):
+                self.ledger.faults.append(f"a thread is {where} at the end")
         used = len(self.instance.slips()) - len(load.slips)
         there = self._counted()
         grown = {what: there[what] - self.first[what] for what in there}
