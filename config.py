@@ -9,12 +9,15 @@ without, for a server on this machine); PRIVATE_TARGETS (on: robots may live in 
 network). THREAD_MONTHS (24 or more) is how long a settled thread is kept after the desk's last
 message. DATABASE_URL may name several hosts (postgresql://u@a:5432,b:5432/yanlu): whichever takes
 writes is used; DATABASE_POOL (16) is how many connections a process keeps. DATA_DIR/calendar.csv
-tells holidays, where it exists. Demo accounts make a demo.
+tells holidays, where it exists. Demo accounts make a demo. LOG_FORMAT (text, json) is how processes
+speak to their operator; METRICS_ADDRESS (as in 127.0.0.1:9105; none: nobody listens) is where the
+worker tells a monitor how it fares, on this machine or in a private network alone.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import json
 import os
 import re
@@ -129,6 +132,8 @@ class Config:
     digest_hour: int = 9
     thread_months: int = 24
     calendar: Mapping[dt.date, bool] = field(default_factory=dict, repr=False)
+    log_format: str = "text"
+    metrics_address: tuple[str, int] | None = None
     database_pool: int = 16
 
     @classmethod
@@ -163,6 +168,8 @@ class Config:
             digest_hour=_number(environ, "DIGEST_HOUR", 9, 0, 23),
             thread_months=_number(environ, "THREAD_MONTHS", 24, 24, 1200),
             calendar=_calendar(data_dir / CALENDAR_FILE),
+            log_format=_log_format(environ.get("LOG_FORMAT") or "text"),
+            metrics_address=_private_address(environ.get("METRICS_ADDRESS") or ""),
             database_pool=_number(environ, "DATABASE_POOL", 16, 2, 200),
         )
 
@@ -292,6 +299,29 @@ def _switch(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
     if raw not in ("on", "off"):
         raise ConfigError(f"{name} is {raw!r}: give on or off.")
     return raw == "on"
+
+
+def _log_format(raw: str) -> str:
+    if raw not in ("text", "json"):
+        raise ConfigError(f"LOG_FORMAT is {raw!r}: give text or json.")
+    return raw
+
+
+def _private_address(raw: str) -> tuple[str, int] | None:
+    """Where the worker listens for a monitor; never where the public could ask."""
+    if not raw:
+        return None
+    host, _, port = raw.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+        number = int(port)
+    except ValueError as error:
+        raise ConfigError("METRICS_ADDRESS is an address and a port: 127.0.0.1:9105.") from error
+    if not address.is_private or address.is_unspecified or not 1 <= number <= 65535:
+        raise ConfigError(
+            "METRICS_ADDRESS must be this machine's or a private network's: 127.0.0.1:9105."
+        )
+    return str(address), number
 
 
 def _origin(raw: str) -> str:

@@ -7,7 +7,7 @@ import sys
 
 from flask import Flask
 
-from app import cli, db, i18n, models, web
+from app import cli, db, i18n, journal, models, web
 from app.appraisals import act_views as appraisal_act_views
 from app.appraisals import desk_views as appraisal_desk_views
 from app.appraisals import views as appraisal_views
@@ -102,6 +102,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Flas
     config = config or _from_environment()
     clock = clock or Clock(config.timezone)
     use_calendar(config.calendar)
+    journal.use(config.log_format)
     terms.use(terms.Terms(config.accept_days, config.answer_days, config.appeal_days))
     app = web.QuietFlask(
         __name__,

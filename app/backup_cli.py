@@ -12,9 +12,10 @@ import click
 from flask import Flask
 from flask.cli import with_appcontext
 
-from app import archive, backups, carrying, crypto, db
+from app import archive, backups, carrying, crypto, db, metrics
 from app.archive import ArchiveError
 from app.carrying import CarryError
+from app.supervision import daily
 from app.transparency import replay
 from app.web import clock, config
 from config import ConfigError, read_database_url
@@ -63,6 +64,8 @@ def backup(folder: Path, keep_days: int) -> None:
         _refuse(str(error))
     except OSError as error:
         _refuse(f"{folder} can't be written to ({error.strerror}); there is no backup of today")
+    with db.transaction() as session:  # for whoever watches: how old the newest backup is
+        daily.claim(session, metrics.BACKUP, today)
     for name in backups.expire(folder, today, keep_days):
         click.echo(f"deleted {name}: older than {keep_days} days", err=True)
     click.echo(f"{made} reads back: {_said(point)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import socket
@@ -11,15 +12,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import click
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from app import backup_cli, county_cli, db, log_cli, rounds_cli
+from app import backup_cli, county_cli, db, journal, log_cli, metrics, rounds_cli
 from app import worker as jobs
 from app.cases import opening
 from app.demo import county as demo
@@ -118,20 +120,46 @@ def run_opening(*, now: bool = False) -> opening.Opened | None:
 def worker(once: bool) -> None:
     """Do what is due at its hour: the opening, the log, yearly keys, digests, messages."""
     stop = threading.Event()
+    turns = Turns()
     _warn()
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        _listen(turns)
     while not stop.is_set():
         try:
-            jobs.run_due(config(), clock())
+            jobs.run_due(config(), clock(), stop.is_set)
+            turns.last = clock().now()
         except sa.exc.SQLAlchemyError as error:
             if once or not db.is_passing(error):
                 raise
-            click.echo(f"database away ({type(error).__name__}), trying again", err=True)
+            turns.failed += 1
+            name = type(error).__name__
+            journal.say("database_away", f"database away ({name}), trying again", type=name)
         if once:
             return
         stop.wait(WORKER_PAUSE)
+
+
+@dataclass
+class Turns:
+    """How the worker's turns went: when one was last finished, how many could not be."""
+
+    last: dt.datetime | None = None
+    failed: int = 0
+
+
+def _listen(turns: Turns) -> None:
+    """Tell a monitor how the worker fares, where an address for that is set."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    address = config().metrics_address
+
+    def told() -> str:
+        with app.app_context(), db.reading() as session:
+            return metrics.text(session, config(), clock(), turns.last, turns.failed)
+
+    if address is not None:
+        metrics.listen(address, told)
 
 
 def _warn() -> None:
@@ -140,7 +168,7 @@ def _warn() -> None:
     except sa.exc.OperationalError:
         return  # away: the worker waits for it, and `check` tells before each start
     for leak in leaks:
-        click.echo(f"warning: {leak}", err=True)
+        journal.say("warning", f"warning: {leak}")
 
 
 @click.command("serve")

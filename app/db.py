@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
 from flask import Flask, current_app, g, has_request_context
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
@@ -70,6 +74,9 @@ _MIGRATING = 7250117
 # PostgreSQL's words for: undone whole, to be tried again (serialization failure, deadlock); a
 # standby was written to; a lock wasn't to be had.
 _UNDONE, _STANDBY, _LOCKED = ("40001", "40P01"), "25006", "55P03"
+
+# With less room than this a drop with its photographs may not fit any more.
+ROOM = 64 * 1024 * 1024
 
 _in_transaction: ContextVar[bool] = ContextVar("yanlu_in_transaction", default=False)
 
@@ -254,6 +261,32 @@ def leaking_settings() -> list[str]:
         f"PostgreSQL: {name} is loaded and keeps statements" for name in _TALKING_LIBRARIES
         if name in loaded
     ]  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _revisions() -> tuple[str, frozenset[str]]:
+    """The newest revision of the schema that this version knows, and all earlier ones."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    known = frozenset(script.revision for script in scripts.walk_revisions())
+    newest = scripts.get_current_head() or ""
+    return newest, known - {newest}
+
+
+def what_is_missing(session: Session) -> str:
+    """What keeps a drop from being stored, in words for the operator; empty when nothing does.
+
+    A schema that is newer than this version knows is no fault: the others are being upgraded.
+    """
+    found = session.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    if found is None or found in _revisions()[1]:
+        return "schema not up to date"
+    if engine().dialect.name == "sqlite":
+        folder = Path(engine().url.database or "").absolute().parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return "data folder can't be written to"
+        if shutil.disk_usage(folder).free < ROOM:
+            return "disk full"
+    return ""
 
 
 def truncate_journal() -> None:

@@ -6,7 +6,6 @@ The only module that reads an address or any header that tells one client from a
 from __future__ import annotations
 
 import gzip
-import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from app import db, errors, refusals
+from app import db, errors, journal, refusals
 from app.buckets import Buckets
 from app.cases import terms
 from app.clock import Clock
@@ -236,7 +235,9 @@ class QuietFlask(Flask):
         ours = [f for f in frames if "site-packages" not in f.filename][-1:] or frames[-1:]
         where = " ".join(f"{f.name}:{f.lineno}" for f in ours)
         name = kind.__name__ if kind else "unknown"
-        print(f"fault {name} at {where} in {request.endpoint}", file=sys.stderr)  # noqa: T201
+        endpoint = request.endpoint or "none"
+        words = f"fault {name} at {where} in {endpoint}"
+        journal.say("fault", words, type=name, place=where, endpoint=endpoint)
 
 
 def error_page(status: int, text: str | None = None) -> WerkzeugResponse:
@@ -341,13 +342,13 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """The process and its database answer."""
+    """Whether this process can take an opinion: its database answers, fits, and has room."""
     try:
         with db.reading() as session:
-            session.execute(sa.text("SELECT 1"))
+            missing = db.what_is_missing(session)
     except (sa.exc.DBAPIError, sa.exc.TimeoutError):
-        return Response("database away\n", status=503, mimetype="text/plain")
-    return Response("ok\n", mimetype="text/plain")
+        missing = "database away"
+    return Response((missing or "ok") + "\n", status=503 if missing else 200, mimetype="text/plain")
 
 
 def init_app(app: Flask, settings: Config, hand: Clock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from functools import partial
 
 from app import db
@@ -13,7 +14,7 @@ from app.notifications import channels, digest, letters, outbox
 from app.notifications import service as notifications
 from app.notifications.channels import DeliveryError, Parcel, Post
 from app.sealing import service as sealing
-from app.staff import sessions, succession
+from app.staff import audit, second_factor, sessions, succession
 from app.supervision import daily, escalation
 from app.transparency import tree
 from config import Config
@@ -128,7 +129,7 @@ def chase_overdue(config: Config, clock: Clock) -> None:
             escalation.take(session, clock.now(), local.date(), link)
 
 
-def deliver(config: Config, clock: Clock) -> int:
+def deliver(config: Config, clock: Clock, stopping: Callable[[], bool] = lambda: False) -> int:
     """Send what is due, for one turn at most; returns how many arrived.
 
     A message is claimed, sent outside any transaction, and marked. Killed in between, it is sent
@@ -148,7 +149,7 @@ def deliver(config: Config, clock: Clock) -> int:
         error = _deliver_one(config, clock, found)
         arrived += error is None
         mail = mail and not (error and error.away)
-        if clock.now() >= end:
+        if clock.now() >= end or stopping():
             break
     return arrived
 
@@ -179,13 +180,32 @@ def _tried(config: Config, clock: Clock, found: notifications.Addressed) -> Deli
     return None
 
 
-def run_due(config: Config, clock: Clock) -> None:
-    """Everything that is due now."""
+def sweep(clock: Clock) -> None:
+    """Once a day, forget what has lapsed at the desk's door: trusted devices, failed sign-ins."""
+    today = clock.today()
+    with db.reading() as session:
+        if daily.is_done(session, "sweep", today):
+            return
+    with db.transaction() as session:
+        if daily.claim(session, "sweep", today):
+            second_factor.purge_devices(session, clock.now())
+            audit.purge_refused(session, clock.now())
+
+
+def run_due(config: Config, clock: Clock, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Everything that is due now; once it is `stopping`, what has begun is finished, no more."""
     run_due_log(config, clock, run_opening(config, clock))
-    close_lapsed_desks(clock)
-    rotate_keys(clock)
-    settle_appraisals(clock)
-    put_digests(config, clock)
-    count_campaigns(clock)
-    chase_overdue(config, clock)
-    deliver(config, clock)
+    jobs: tuple[Callable[[], object], ...] = (
+        partial(close_lapsed_desks, clock),
+        partial(rotate_keys, clock),
+        partial(settle_appraisals, clock),
+        partial(put_digests, config, clock),
+        partial(count_campaigns, clock),
+        partial(chase_overdue, config, clock),
+        partial(sweep, clock),
+        partial(deliver, config, clock, stopping),
+    )
+    for job in jobs:
+        if stopping():
+            return
+        job()

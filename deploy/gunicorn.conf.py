@@ -1,9 +1,20 @@
 """How the application server runs: threads, a graceful stop, and a log that names nobody."""
 
 import gc
+import json
+import logging
 import os
 
 from gunicorn.glogging import Logger
+
+
+class JsonLines(logging.Formatter):
+    """LOG_FORMAT=json: each line an object, like those of the application."""
+
+    def format(self, record):
+        """The sentence alone; a traceback would tell what was being handled."""
+        level, words = record.levelname.lower(), record.getMessage()
+        return json.dumps({"event": "server", "level": level, "words": words}, ensure_ascii=False)
 
 
 class QuietLogger(Logger):
@@ -12,6 +23,13 @@ class QuietLogger(Logger):
     gunicorn prints the address even with the access log off ("Invalid request from ip="), and
     the URL of a request that failed.
     """
+
+    def setup(self, cfg):
+        """As usual, in the form that LOG_FORMAT asks for."""
+        super().setup(cfg)
+        if os.environ.get("LOG_FORMAT") == "json":
+            for handler in self.error_log.handlers:
+                handler.setFormatter(JsonLines())
 
     def access(self, *args, **kwargs):
         """No access log."""

@@ -21,7 +21,7 @@ from flask import Flask
 from openpyxl import Workbook, load_workbook
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, crypto, db
+from app import cli, crypto, db, metrics
 from app.cases import opening
 from app.cases.models import Case
 from app.cases.queue import queue
@@ -45,6 +45,7 @@ CACHES = {
     "app.crypto._signing_key",
     "app.clock._published",
     "app.clock._warn_unknown_year",
+    "app.db._revisions",
     "app.i18n._translations",
 }
 
@@ -162,6 +163,10 @@ def test_nothing_moves_as_a_function_of_one_unopened_drop(
     addresses["/desk/units/longtan"] = keeper.client
     tickets = re.compile(r'value="[^"]{40,}"|<!--.*?-->', re.S)
 
+    def measured() -> str:
+        with app.app_context(), db.reading() as session:
+            return metrics.text(session, config, clock, clock.now(), 0)
+
     def seen() -> dict[str, tuple[int, str]]:
         answers = {address: client.get(address) for address, client in addresses.items()}
         return {
@@ -169,7 +174,7 @@ def test_nothing_moves_as_a_function_of_one_unopened_drop(
             for address, answer in answers.items()
         }
 
-    before, rows = seen(), rows_of(app, "lying_item")
+    before, rows, told = seen(), rows_of(app, "lying_item"), measured()
     wrong = [a for a, (status, _) in before.items() if status not in (200, 303, 403, 404, 422)]
     assert wrong == []
     assert sum(status == 200 for status, _ in before.values()) > 20
@@ -178,6 +183,7 @@ def test_nothing_moves_as_a_function_of_one_unopened_drop(
     after = seen()
     assert [address for address in before if after[address] != before[address]] == []
     assert rows_of(app, "lying_item") == rows
+    assert measured() == told
 
 
 def test_no_spreadsheet_bears_the_instant_of_its_making() -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from app.crypto import random_id
 from app.db import Base
 
+KEPT_REFUSED = dt.timedelta(days=180)
 ACTION_LENGTH, SUBJECT_LENGTH, DETAIL_LENGTH = 64, 64, 120
 
 
@@ -50,6 +51,12 @@ def record(
     if len(action) > ACTION_LENGTH or len(subject) > SUBJECT_LENGTH or len(detail) > DETAIL_LENGTH:
         raise ValueError("the audit keeps ids and codes, not texts")
     session.add(AuditRow(at=now, staff_id=staff_id, action=action, subject=subject, detail=detail))
+
+
+def purge_refused(session: Session, now: dt.datetime) -> None:
+    """Forget sign-ins that were refused long ago: the only rows that a stranger can make."""
+    old = (AuditRow.action == "sign_in_refused") & (AuditRow.at < now - KEPT_REFUSED)
+    session.execute(sa.delete(AuditRow).where(old))
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def trust(session: Session, staff: Staff, instance_secret: bytes, now: dt.dateti
 
     Bound to the password and the second factor of today: a change of either ends the trust.
     """
-    session.execute(sa.delete(TrustedDevice).where(TrustedDevice.expires_at <= now))
+    purge_devices(session, now)
     until = now + DEVICE_LIFETIME
     device = TrustedDevice(staff_id=staff.id, created_at=now, expires_at=until)
     session.add(device)
@@ -119,6 +119,11 @@ def is_trusted(
         return False
     row = session.get(TrustedDevice, values.get("device", ""))
     return row is not None and row.staff_id == staff.id and now < row.expires_at
+
+
+def purge_devices(session: Session, now: dt.datetime) -> None:
+    """Forget the devices whose thirty days are over."""
+    session.execute(sa.delete(TrustedDevice).where(TrustedDevice.expires_at <= now))
 
 
 def devices(session: Session, staff_id: str, now: dt.datetime) -> list[TrustedDevice]:
