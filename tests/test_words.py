@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import opencc
@@ -40,18 +40,17 @@ ALWAYS_MANY = {
 }  # fmt: skip
 
 
-def sentences(language: str = "zh-Hans") -> Iterator[tuple[str, str]]:
+@lru_cache
+def sentences(language: str = "zh-Hans") -> tuple[tuple[str, str], ...]:
     """Each key with each of its forms in a language."""
+    pairs: list[tuple[str, str]] = []
     for message in catalogue.read("en" if language == "zh-Hans" else language):
         if not message.id:
             continue
         key = message.id if isinstance(message.id, str) else message.id[0]
-        if language == "zh-Hans":
-            yield key, key
-            continue
-        said = message.string
-        for text in (said,) if isinstance(said, str) else said or ():
-            yield key, text
+        said = key if language == "zh-Hans" else message.string
+        pairs += [(key, text) for text in ((said,) if isinstance(said, str) else said or ())]
+    return tuple(pairs)
 
 
 def found(pattern: str, *languages: str) -> list[str]:
