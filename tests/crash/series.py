@@ -95,7 +95,7 @@ class Series:
         lying = self._lying()
         if opening:
             self.instance.begin_opening()
-            time.sleep(self.chance.uniform(0.0, 0.25))
+            time.sleep(self.chance.uniform(0.0, self.chance.choice((0.25, 3.0))))
         at = time.monotonic()
         if self.victim == "postmaster":
             self.instance.kill_postgresql()
