@@ -23,7 +23,7 @@ test-all: $(VENV)/.dev gates
 prove-anonymity: $(VENV)/.dev provision
 	@$(BIN)/python -m tests.attack
 
-# A cluster of three machines in namespaces of this one, broken in turn under load. Some 9 minutes, as root.
+# A cluster of three machines in namespaces of this one, broken in turn under load. As root; some ten minutes.
 cluster-test: $(VENV)/.cluster
 	@$(BIN)/python tests/provision.py --cluster
 	@$(BIN)/python -m tests.cluster
