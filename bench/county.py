@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
@@ -97,11 +97,12 @@ def make(folder: Path, url: str, cases: int) -> County:
             made.codes = [receipt.code for receipt in drops]
             cli.run_opening(now=True)
             _round(made)
+        items, boxes, batch, key = _patterns()
         with told(f"{cases:,} cases poured in"), tap(db.engine()) as pipe:
-            _pour_cases(pipe, made)
+            _pour_cases(pipe, made, items, boxes)
         with told(f"{cases:,} leaves and slips poured in"), tap(db.engine()) as pipe:
             _pour_leaves(pipe, made)
-            _pour_slips(pipe, made)
+            _pour_slips(pipe, made, batch, key)
         _log_run(made)
         settle(db.engine())
     return made
@@ -183,14 +184,21 @@ def _round(made: County) -> None:
 # --- the rest, poured in --------------------------------------------------------------------------
 
 
-def _pour_cases(pipe: Tap, made: County) -> None:
-    """Cases around copies of the real ones' items; keys rise, as an opening writes them."""
+def _patterns() -> tuple[Sequence[Any], list[str], SlipBatch, bytes]:
+    """What is poured in is made from: sealed items, boxes, the slips' batch and its round's key."""
     with db.reading() as session:
         items = session.execute(
             sa.select(SealedItem.ciphertext, SealedItem.receipt_wrap, KeyWrap.box_key_id,
                       KeyWrap.wrapped).join(KeyWrap, KeyWrap.item_id == SealedItem.id)
         ).all()  # fmt: skip
         boxes = list(session.scalars(sa.select(Box.id)))
+        batch = session.scalars(sa.select(SlipBatch)).one()
+        key = session.get_one(Round, batch.round_id).public_key or b""
+    return items, boxes, batch, key
+
+
+def _pour_cases(pipe: Tap, made: County, items: Sequence[Any], boxes: list[str]) -> None:
+    """Cases around copies of the real ones' items; keys rise, as an opening writes them."""
     today, rest = made.clock.today(), made.cases - REAL
     ids = sorted(made.dice.randbytes(16).hex() for _ in range(rest))
     item_ids = sorted(made.dice.randbytes(16).hex() for _ in range(rest))
@@ -258,11 +266,8 @@ def _log_run(made: County) -> None:
         raise RuntimeError("the poured log doesn't prove its leaves")
 
 
-def _pour_slips(pipe: Tap, made: County) -> None:
+def _pour_slips(pipe: Tap, made: County, batch: SlipBatch, key: bytes) -> None:
     """Slips that nobody used yet, and half as many ballots in the urn."""
-    with db.reading() as session:
-        batch = session.scalars(sa.select(SlipBatch)).one()
-        key = session.get_one(Round, batch.round_id).public_key or b""
     hashes = sorted(made.dice.randbytes(32) for _ in range(made.cases - SLIPS))
     pipe.pour(SlipHash, ((hashed, batch.id, 0) for hashed in hashes),
               ("slip_hash", "batch_id", "voided"))  # fmt: skip

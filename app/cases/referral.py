@@ -81,13 +81,16 @@ def left_behind(session: Session, desk: Unlocked) -> list[ThreadItem]:
         .join(BoxKey, BoxKey.id == KeyWrap.box_key_id)
         .where(KeyWrap.item_id == ThreadItem.item_id, BoxKey.box_id == Case.box_id)
     )
+    # The few first, to the letter, or their index isn't used and every thread is read.
+    referred = sa.select(Case.id).where(
+        Case.referrals > sa.literal_column("0"), Case.box_id.not_in(desk.box_ids)
+    )
     query = (
         sa.select(ThreadItem)
         .join(Case, Case.id == ThreadItem.case_id)
         .join(KeyWrap, KeyWrap.item_id == ThreadItem.item_id)
         .where(
-            Case.referrals > sa.literal_column("0"),  # to the letter, or its index isn't used
-            Case.box_id.not_in(desk.box_ids),
+            ThreadItem.case_id.in_(referred),
             KeyWrap.box_key_id.in_(mine),
             ~theirs.exists(),
         )
