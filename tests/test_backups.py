@@ -104,7 +104,7 @@ def words(scene: Scene, receipt: Receipt) -> list[str]:
 def test_a_lost_database_comes_back_row_for_row_and_its_log_goes_on_without_a_fork(
     kept: Kept, hand: Hand
 ) -> None:
-    file, before, head = kept.backup(), contents(kept.scene.app), kept.head()
+    before, file, head = contents(kept.scene.app), kept.backup(), kept.head()
     kept.lose()
     result = kept.restore(file, head)
     assert result.exit_code == 0, result.output
@@ -136,10 +136,10 @@ def restored(kept: Kept, app: Flask, file: Path, head: str, key: Path | None = N
 
 
 def test_what_one_database_wrote_another_reads(kept: Kept, elsewhere: Flask) -> None:
-    file = kept.backup()
+    before, file = contents(kept.scene.app), kept.backup()
     result = restored(kept, elsewhere, file, kept.head())
     assert result.exit_code == 0, result.output
-    assert contents(elsewhere) == contents(kept.scene.app)
+    assert contents(elsewhere) == before
     assert elsewhere.test_cli_runner().invoke(args=["verify-log"]).exit_code == 0
 
 
@@ -275,8 +275,8 @@ def test_a_damaged_file_or_a_foreign_key_restores_nothing(
 
 
 def test_an_instance_that_is_there_is_not_overwritten(kept: Kept) -> None:
-    before = contents(kept.scene.app)
-    refused = kept.restore(kept.backup())
+    file, before = kept.backup(), contents(kept.scene.app)
+    refused = kept.restore(file)
     assert refused.exit_code == 1
     assert "an instance in this database already" in refused.stderr
     assert contents(kept.scene.app) == before

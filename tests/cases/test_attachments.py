@@ -175,7 +175,7 @@ def test_at_the_desk_a_picture_is_served_in_its_keepers_session_alone(
         with db.reading() as session:
             case_id = case_of(session, receipt).id
     page = keeper.client.get(f"/desk/cases/{case_id}").get_data(as_text=True)
-    addresses = re.findall(r'<img src="([^"]+)"', page)
+    addresses = re.findall(r'<img src="(/desk/[^"]+)"', page)
     assert len(addresses) == 2
     assert all(
         re.fullmatch(rf"/desk/cases/{case_id}/pictures/[0-9a-f]{{32}}", a) for a in addresses

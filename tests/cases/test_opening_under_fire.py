@@ -164,6 +164,7 @@ def test_an_identical_form_from_two_processes_at_once_drops_once(
     assert counts(app)[0] == 1
 
 
+@pytest.mark.long
 def test_a_run_killed_in_the_middle_leaves_everything_and_the_next_does_it(
     app: Flask, config: Config, clock: Clock, box: BoxInHand
 ) -> None:

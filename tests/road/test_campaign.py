@@ -14,7 +14,7 @@ from tests.road.conftest import Instance, phone, start, stop
 from tests.road.test_browser import sign_in
 from tests.visitor import Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.long, pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 UNITS = 91
 
@@ -130,7 +130,7 @@ def test_a_campaign_from_its_start_to_the_published_look_back(
     # The office tells the county; a colleague publishes.
     office.goto(f"{county.base}/desk/look-back?campaign={campaign}")
     fits(office)
-    assert f"{UNITS} ÷" in office.locator("h2").first.inner_text().replace("\xa0", " ")
+    assert f"{UNITS} ÷" in office.locator("main h2").first.inner_text().replace("\xa0", " ")
     office.locator("form[action$='/bulletin'] button").click()
     colleague = phone(browser)
     sign_in(colleague, county, county.account("office", "county", 1))

@@ -59,6 +59,7 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("road")
 def test_all_messages_arrive_word_for_word_at_both_ends(instance: Instance) -> None:
     messages = rows()
