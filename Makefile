@@ -48,7 +48,7 @@ gates: $(VENV)/.dev
 # The guides' screenshots in docs/pictures; then every page in every look, kept nowhere.
 pictures: $(VENV)/.dev provision
 	@$(BIN)/python -m tests.guides
-	@$(BIN)/python -m tests.pictures
+	@$(BIN)/python -m tests.contact_sheets
 
 # Every measurement that stands in bench/, in turn.
 bench: $(VENV)/.dev
