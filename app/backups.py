@@ -14,8 +14,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
@@ -94,8 +92,8 @@ def _header(connection: Connection, config: Config, today: dt.date) -> Frame:
             f"no box was opened today; the last opening was on {opened_on.isoformat()}. A backup"
             " follows an opening: run it again once today's is over"
         )
-    revision = MigrationContext.configure(connection).get_current_revision()
-    if revision != ScriptDirectory.from_config(db.alembic_config()).get_current_head():
+    revision = db.revision_of(connection)
+    if revision != db.newest_revision():
         raise ArchiveError("the database is of an older version: run `flask init` first")
     return {
         "made_on": today.isoformat(),

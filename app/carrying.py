@@ -9,8 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
@@ -165,8 +163,7 @@ def told(error: sa.exc.DBAPIError) -> str:
 
 def _require_alike(source: Connection, target: Connection) -> None:
     """An instance of this version here, none there; a database without tables gets them."""
-    head = ScriptDirectory.from_config(db.alembic_config()).get_current_head()
-    here, there = (MigrationContext.configure(c).get_current_revision() for c in (source, target))
+    head, here, there = db.newest_revision(), db.revision_of(source), db.revision_of(target)
     if here is None:
         raise CarryError("there is no instance in DATABASE_URL's database: nothing to carry")
     if here != head:

@@ -17,9 +17,11 @@ from typing import Any, ClassVar, cast
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app, g, has_request_context
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -235,6 +237,12 @@ def transaction() -> Iterator[Session]:
         _in_transaction.reset(token)
 
 
+def insert(session: Session, model: type[DeclarativeBase]) -> postgresql.Insert | sqlite.Insert:
+    """An insert that can say what is done where the row is there already (ON CONFLICT)."""
+    on_postgresql = session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(model) if on_postgresql else sqlite.insert(model)
+
+
 @contextmanager
 def reading() -> Iterator[Session]:
     """A session that the database itself holds to reading: GET never writes."""
@@ -263,12 +271,22 @@ def leaking_settings() -> list[str]:
     ]  # fmt: skip
 
 
+def newest_revision() -> str | None:
+    """The revision that this version brings a schema to."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision of a database's schema; None without one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 @lru_cache(maxsize=1)
 def _revisions() -> tuple[str, frozenset[str]]:
     """The newest revision of the schema that this version knows, and all earlier ones."""
     scripts = ScriptDirectory.from_config(alembic_config())
     known = frozenset(script.revision for script in scripts.walk_revisions())
-    newest = scripts.get_current_head() or ""
+    newest = newest_revision() or ""
     return newest, known - {newest}
 
 

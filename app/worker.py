@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Callable
 from functools import partial
 
+from sqlalchemy.orm import Session
+
 from app import db
 from app.appraisals import retention
 from app.cases import opening
@@ -120,13 +122,22 @@ def chase_overdue(config: Config, clock: Clock) -> None:
     local = clock.local()
     if not daily.office_hours(local, config.digest_hour):
         return
+
+    def take(session: Session) -> None:
+        link = f"{config.public_url}/desk/board"
+        escalation.take(session, clock.now(), local.date(), link)
+
+    _once("overdue", local.date(), take)
+
+
+def _once(job: str, today: dt.date, do: Callable[[Session], None]) -> None:
+    """A job of the day in one transaction with the mark that it was done."""
     with db.reading() as session:
-        if daily.is_done(session, "overdue", local.date()):
+        if daily.is_done(session, job, today):
             return
     with db.transaction() as session:
-        if daily.claim(session, "overdue", local.date()):
-            link = f"{config.public_url}/desk/board"
-            escalation.take(session, clock.now(), local.date(), link)
+        if daily.claim(session, job, today):
+            do(session)
 
 
 def deliver(config: Config, clock: Clock, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -182,14 +193,12 @@ def _tried(config: Config, clock: Clock, found: notifications.Addressed) -> Deli
 
 def sweep(clock: Clock) -> None:
     """Once a day, forget what has lapsed at the desk's door: trusted devices, failed sign-ins."""
-    today = clock.today()
-    with db.reading() as session:
-        if daily.is_done(session, "sweep", today):
-            return
-    with db.transaction() as session:
-        if daily.claim(session, "sweep", today):
-            second_factor.purge_devices(session, clock.now())
-            audit.purge_refused(session, clock.now())
+
+    def forget(session: Session) -> None:
+        second_factor.purge_devices(session, clock.now())
+        audit.purge_refused(session, clock.now())
+
+    _once("sweep", clock.today(), forget)
 
 
 def run_due(config: Config, clock: Clock, stopping: Callable[[], bool] = lambda: False) -> None:

@@ -8,8 +8,10 @@ import ipaddress
 import os
 import socket
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +21,7 @@ import sqlalchemy as sa
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from werkzeug.routing import Rule
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app import cli, create_app, crypto, db, web
 from app.clock import Clock
@@ -171,6 +174,25 @@ def database_of_its_own(postgresql: str) -> Iterator[str]:
     _execute(postgresql, f"CREATE DATABASE {name}")
     yield postgresql.replace("/postgres?", f"/{name}?")
     _execute(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """An application of this process on a port of its own; its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture

@@ -10,13 +10,11 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
-import logging
 import random
 import secrets
 import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,12 +27,12 @@ import pyotp
 from flask import Flask
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
-from werkzeug.serving import make_server
 
 from app import cli, create_app
 from app.clock import Clock
 from config import Config
-from tests.road.conftest import CHROMIUM_FLAGS, free_port
+from tests.conftest import served
+from tests.road.conftest import CHROMIUM_FLAGS
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
 MONDAY = dt.datetime(2026, 11, 30, 1, 30, tzinfo=dt.UTC)  # half past nine in the county
@@ -117,16 +115,10 @@ def studio(browser: Browser, *, small: bool) -> Iterator[Studio]:
             cli.make_demo_county(small=small)
         app = create_app(Config.from_environ(environ), clock)  # now it knows that it is a demo
         accounts = json.loads((Path(folder) / "demo-accounts.json").read_text("utf-8"))
-        port = free_port()
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        server = make_server("127.0.0.1", port, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
         try:
-            yield Studio(app, f"http://127.0.0.1:{port}", browser, accounts, {})
+            with served(app) as base:
+                yield Studio(app, base, browser, accounts, {})
         finally:
-            server.shutdown()
-            thread.join()
             app.extensions["engine"].dispose()
 
 

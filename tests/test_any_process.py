@@ -6,11 +6,8 @@ import dataclasses
 import itertools
 import subprocess
 import sys
-import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,15 +15,14 @@ from urllib.parse import urlsplit
 import pyotp
 import pytest
 from flask import Flask
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app import create_app, worker
 from app.clock import Clock
 from app.demo.county import make_county
 from config import Config
-from tests.conftest import Hand
+from tests.conftest import Hand, served
 from tests.inspecting_client import find
-from tests.road.conftest import ROOT, Instance, free_port, start, stop
+from tests.road.conftest import ROOT, Instance, free_port, start, stop, wait_for
 from tests.visitor import Page, Visitor
 
 BOX = "/box/demo"
@@ -63,22 +59,6 @@ class Farm:
         return text.splitlines()[number].split()[0]
 
 
-class _Quiet(WSGIRequestHandler):
-    def log(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def served(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 @pytest.fixture
 def farm(app: Flask, config: Config, hand: Hand) -> Iterator[Farm]:
     """Two applications that share nothing but database and secrets."""
@@ -110,12 +90,7 @@ def real_farm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Farm]:
         cwd=ROOT, env={**instance.environ, "PORT": port},
     )  # fmt: skip
     second = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"{second}/readyz", timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.1)
+    wait_for(second)
     yield Farm(
         [instance.base, second],
         instance,

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app import db
 from app.campaigns.models import (
     ActionKind,
     Attendance,
@@ -222,8 +222,7 @@ def recount(
     if not rows:
         return
     # The daily job and a branch that records may count at the same moment: the later one counts.
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(BranchProgress)
+    insert = db.insert(session, BranchProgress)
     keys = [BranchProgress.campaign_id, BranchProgress.unit_id]
     changed = {name: insert.excluded[name] for name in rows[0] if name not in _KEYS}
     session.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed), rows)

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app import db
 from app.crypto import random_id
 from app.errors import N_, NotFound
 from app.notifications.models import Channel, ChannelKind, Delivery, OutboxRow
@@ -68,9 +68,8 @@ def put(session: Session, now: dt.datetime, messages: Iterable[Message]) -> None
         for message in sorted(messages, key=lambda message: message.key)
     ]
     if rows:
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(OutboxRow).on_conflict_do_nothing(index_elements=[OutboxRow.key])
-        session.execute(insert, rows)
+        insert = db.insert(session, OutboxRow)
+        session.execute(insert.on_conflict_do_nothing(index_elements=[OutboxRow.key]), rows)
 
 
 def was_put(session: Session, kind: str, since: dt.datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import secrets
 from dataclasses import dataclass, replace
@@ -55,13 +56,27 @@ def form_page(
     """The form with what was typed; `ticket`: the one that it came with, while it is good."""
     with reading() as session:
         key = sealing.opening_key(session)
+    ticket = ticket or fresh_ticket(card.slug, key.id)
+    opens_next = opens_by(key.made_on, clock().today())
+    return _laid_out(card, typed, ticket, opens_next, alert, files_chosen=files_chosen)
+
+
+def _laid_out(
+    card: BranchCard,
+    typed: Typed,
+    ticket: str,
+    opens_next: dt.date,
+    alert: str | None = None,
+    *,
+    files_chosen: bool = False,
+) -> str:
     return render_template(
         "submissions/box.html",
         branch=card,
         typed=typed,
         alert=alert,
-        ticket=ticket or fresh_ticket(card.slug, key.id),
-        opens_next=opens_by(key.made_on, clock().today()),
+        ticket=ticket,
+        opens_next=opens_next,
         max_length=service.MAX_OPINION,
         files_chosen=files_chosen,
     )
@@ -97,16 +112,7 @@ def _layout(card: BranchCard, found: Front) -> list[str]:
         root = {"SCRIPT_NAME": request.script_root}
         at = f"/box/{marks['slug']}"
         with current_app.test_request_context(at, query_string=kept, environ_overrides=root):
-            page = render_template(
-                "submissions/box.html",
-                branch=_marked(card, marks),
-                typed=Typed(),
-                alert=None,
-                ticket=marks["ticket"],
-                opens_next=opens_next,
-                max_length=service.MAX_OPINION,
-                files_chosen=False,
-            )
+            page = _laid_out(_marked(card, marks), Typed(), marks["ticket"], opens_next)
         layouts[alike] = re.split(f"{mark}-([0-9])-", page)
     return layouts[alike]
 

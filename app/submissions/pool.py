@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app import db
 from app.sealing import attachments
 from app.sealing import service as sealing
 from app.sealing.attachments import Packed
@@ -23,9 +23,8 @@ def put(
     enclosed: Packed | None = None,
 ) -> bool:
     """Store at this place, or find that the same form already did; False when it is taken."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     wrapped = wrap(lying, opening_key.public_key)
-    row = dialect.insert(LyingItem).values(pool_id=pool_id, wrapped=wrapped)
+    row = db.insert(session, LyingItem).values(pool_id=pool_id, wrapped=wrapped)
     # The same form may come twice, even at the same instant, in another process.
     if session.scalar(row.on_conflict_do_nothing().returning(sa.true())):
         if enclosed is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app import db
 from app.campaigns import progress
 from app.campaigns import service as campaigns
 from app.clock import is_working_day
@@ -31,8 +31,7 @@ def is_done(session: Session, job: str, today: dt.date) -> bool:
 
 def claim(session: Session, job: str, today: dt.date) -> bool:
     """Take a job of today for this transaction; False where another worker has it or had it."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    first = dialect.insert(DailyRun).values(job=job, ran_on=dt.date.min)
+    first = db.insert(session, DailyRun).values(job=job, ran_on=dt.date.min)
     session.execute(first.on_conflict_do_nothing(index_elements=[DailyRun.job]))
     query = sa.select(DailyRun).where(DailyRun.job == job).with_for_update()
     row = session.scalars(query.execution_options(populate_existing=True)).one()

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app import crypto
+from app import crypto, db
 from app.transparency import leaves as kinds
 from app.transparency import merkle
 from app.transparency.models import LogLeaf, PendingLeaf
@@ -79,8 +78,7 @@ def append(session: Session, leaves: list[bytes]) -> None:
         for hashed, leaf in sorted((merkle.leaf_hash(leaf), leaf) for leaf in leaves)
     ]
     if rows:
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        session.execute(dialect.insert(PendingLeaf).on_conflict_do_nothing(), rows)
+        session.execute(db.insert(session, PendingLeaf).on_conflict_do_nothing(), rows)
 
 
 # --- how a promise stands -----------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +73,16 @@ class Instance:
         page = visitor.send(form, username=account["username"], password=account["password"])
         code = pyotp.TOTP(account["totp_secret"]).now()
         return visitor, visitor.send(page.form("/desk/second-factor"), totp=code)
+
+
+def wait_for(base: str) -> None:
+    """Until a server is ready; within a minute."""
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{base}/readyz", timeout=5).close()
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{base} isn't ready after a minute")
 
 
 def free_port() -> int:

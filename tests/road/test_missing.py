@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,14 +10,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
 
 from app import cli, create_app, crypto, db
 from app.cases.models import Case, CaseEvent, ThreadItem
 from app.clock import Clock
 from app.submissions.models import LyingItem
 from config import Config
-from tests.conftest import Hand
+from tests.conftest import Hand, served
 from tests.factories import make_box
 from tests.road.conftest import phone
 
@@ -40,13 +38,8 @@ def county(tmp_path: Path, hand: Hand) -> Iterator[tuple[str, Flask]]:
         cli.prepare()
         with db.transaction() as session:
             make_box(session, "longtan", app.extensions["clock"])
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", app
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as base:
+        yield base, app
     app.extensions["engine"].dispose()
 
 

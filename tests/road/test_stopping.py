@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import pytest
 
 from app import crypto
-from tests.road.conftest import free_port
+from tests.road.conftest import free_port, wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 VISITORS = 8
@@ -35,12 +35,7 @@ def test_requests_in_flight_are_answered_after_the_signal(tmp_path: Path) -> Non
     """A looked-up code waits for its tenth of a second: the signal comes in between."""
     server, port = begin(tmp_path, "gunicorn", "-c", "deploy/gunicorn.conf.py", "app:create_app()")
     base, said = f"http://127.0.0.1:{port}", []
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"{base}/readyz", timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.1)
+    wait_for(base)
 
     def ask(number: int) -> None:
         body = urlencode({"code": crypto.format_code(number)}).encode()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from app.transparency import note
 from app.transparency.replay import Fault
+from tests.conftest import served
 from tests.transparency.conftest import LogInHand, drop_leaf
 from tests.transparency.test_merkle import tree_of
 from tests.transparency.test_replay import put, rebuilt, resigned
@@ -24,13 +23,8 @@ SCRIPT = Path(__file__).parent.parent.parent / "deploy" / "cosign.py"
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
     """The county's log on a port."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as base:
+        yield base
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
