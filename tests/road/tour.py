@@ -43,8 +43,9 @@ class Stop:
         return found
 
 
-def _new_page(browser: Browser, context: dict[str, Any]) -> Page:
+def _new_page(browser: Browser, context: dict[str, Any], query: str) -> Page:
     page = browser.new_page(**context)
+    page.query = query  # type: ignore[attr-defined]
 
     def keep(answer: Response) -> None:
         if answer.request.is_navigation_request():
@@ -62,8 +63,14 @@ def _new_page(browser: Browser, context: dict[str, Any]) -> Page:
 # --- pages that only a form opens -----------------------------------------------------------------
 
 
+def _open(page: Page, instance: Instance, address: str) -> None:
+    """A page by its address, in the view and language of this tour."""
+    query: str = page.query  # type: ignore[attr-defined]
+    page.goto(instance.base + address + (query.replace("?", "&") if "?" in address else query))
+
+
 def _drop(page: Page, instance: Instance, text: str = OPINION) -> None:
-    page.goto(f"{instance.base}/box/demo")
+    _open(page, instance, "/box/demo")
     page.fill("#opinion", text)
     page.click("button.main")
 
@@ -71,21 +78,21 @@ def _drop(page: Page, instance: Instance, text: str = OPINION) -> None:
 def _thread(page: Page, instance: Instance) -> None:
     _drop(page, instance)
     code = page.inner_text("[data-receipt-code]")
-    page.goto(f"{instance.base}/receipt")
+    _open(page, instance, "/receipt")
     page.fill("#code", code)
     page.click("main button")
-    for details in page.locator("details").all():
-        details.locator("summary").click()
+    for summary in page.locator("main summary").all():  # in the large view one holds the others
+        summary.click()
 
 
 def _refused(page: Page, instance: Instance) -> None:
-    page.goto(f"{instance.base}/box/demo")
+    _open(page, instance, "/box/demo")
     page.click("button.main")
 
 
 def _enter(code: str) -> Way:
     def way(page: Page, instance: Instance) -> None:
-        page.goto(f"{instance.base}/receipt")
+        _open(page, instance, "/receipt")
         page.fill("#code", code)
         page.click("main button")
 
@@ -99,17 +106,17 @@ def _withdrawn(page: Page, instance: Instance) -> None:
 
 
 def _left(page: Page, instance: Instance) -> None:
-    page.goto(instance.base)
+    _open(page, instance, "/")
     page.click("form[action*='/leave'] button")
 
 
 def _missing(page: Page, instance: Instance) -> None:
-    page.goto(f"{instance.base}/box/nowhere")
+    _open(page, instance, "/box/nowhere")
 
 
 def _slip(page: Page, instance: Instance, slip: str = "") -> None:
     drawn = (instance.data_dir / "demo-slips.txt").read_text("utf-8").split()
-    page.goto(f"{instance.base}/slip")
+    _open(page, instance, "/slip")
     page.fill("#slip", slip or drawn[0])
     page.click("button.main")
 
@@ -140,7 +147,7 @@ WAYS: dict[str, Way] = {
 
 
 def _case(page: Page, instance: Instance, standing: str = "waiting") -> None:
-    page.goto(f"{instance.base}/desk/queue?state={standing}")
+    _open(page, instance, f"/desk/queue?state={standing}")
     page.locator("[data-case] a").first.click()
 
 
@@ -157,12 +164,12 @@ def _answering(page: Page, instance: Instance) -> None:
 
 
 def _new_bulletin(page: Page, instance: Instance) -> None:
-    page.goto(f"{instance.base}/desk/bulletins")
+    _open(page, instance, "/desk/bulletins")
     page.click("form[action*='/bulletins/new'] button")
 
 
 def _new_round(page: Page, instance: Instance) -> None:
-    page.goto(f"{instance.base}/desk/rounds")
+    _open(page, instance, "/desk/rounds")
     page.click("form[action*='/rounds/new'] button")
 
 
@@ -225,7 +232,7 @@ def stops(
     instance.command("open-boxes", "--now")
     done: set[str] = set()
     for account in instance.accounts:
-        page = _new_page(browser, context)
+        page = _new_page(browser, context, query)
         sign_in(page, instance, account)
         for rule in walk(app, page, f"{instance.base}/desk/queue{query}"):
             if rule.startswith("/desk") and rule not in done:
@@ -242,7 +249,7 @@ def stops(
 
 def stop_at(instance: Instance, browser: Browser, role: str, address: str) -> Stop:
     """One page of somebody of the county who has this role."""
-    page = _new_page(browser, {})
+    page = _new_page(browser, {}, "")
     sign_in(page, instance, next(each for each in instance.accounts if each["role"] == role))
     page.goto(f"{instance.base}{address}")
     return Stop(f"{address}, {role}", page)
@@ -252,7 +259,7 @@ def public_stops(
     app: Flask, instance: Instance, browser: Browser, query: str = "", **context: Any
 ) -> Iterator[Stop]:
     """The pages that need no account, by links and behind the road's forms."""
-    public = _new_page(browser, context)
+    public = _new_page(browser, context, query)
     for rule in walk(app, public, f"{instance.base}/{query}"):
         yield Stop(rule, public)
     for name, way in WAYS.items():
