@@ -19,8 +19,8 @@ from app import cli, create_app, crypto, db
 from app.campaigns import progress, service
 from app.campaigns.models import BranchProgress, Campaign, Record, Route
 from app.campaigns.service import USUAL_ACTIONS, Plan, PlannedStage
-from app.cases.models import Case
-from app.cases.workflow import State
+from app.cases.models import Case, CaseEvent, CaseTally
+from app.cases.workflow import Move, State
 from app.organisation.models import Box, Member, Unit, UnitKind
 from app.sealing.models import BoxKey
 from app.staff.models import Role
@@ -70,12 +70,26 @@ def fill(branches: int, dice: random.Random, cases: int = CASES_A_BRANCH) -> str
         ])  # fmt: skip
         _insert(session, Case, [_case(dice.choice(boxes)["id"], today, dice)
                                 for _ in range(branches * cases)])  # fmt: skip
+        tally(session)
         return _campaign(session, [str(row["id"]) for row in rows], today, dice)
 
 
 def _insert(session: Session, model: type[db.Base], rows: Sequence[dict[str, Any]]) -> None:
     for start in range(0, len(rows), CHUNK):
         session.execute(sa.insert(model), list(rows[start : start + CHUNK]))
+
+
+def tally(session: Session) -> None:
+    """Count what was put in past the application, as it would have counted it."""
+    answered = sa.select(CaseEvent.case_id).where(CaseEvent.move == Move.APPROVE).distinct()
+    told = answered.subquery()
+    by = (Case.box_id, Case.opened_on)
+    found = sa.select(*by, sa.func.count(), sa.func.count(told.c.case_id)).outerjoin(
+        told, told.c.case_id == Case.id
+    )
+    session.execute(sa.delete(CaseTally))
+    columns = ["box_id", "opened_on", "received", "answered"]
+    session.execute(sa.insert(CaseTally).from_select(columns, found.group_by(*by)))
 
 
 def _case(box_id: object, today: dt.date, dice: random.Random) -> dict[str, object]:

@@ -100,6 +100,8 @@ def make(folder: Path, url: str, cases: int) -> County:
         items, boxes, batch, key = _patterns()
         with told(f"{cases:,} cases poured in"), tap(db.engine()) as pipe:
             _pour_cases(pipe, made, items, boxes)
+        with db.transaction() as session:
+            board.tally(session)
         with told(f"{cases:,} leaves and slips poured in"), tap(db.engine()) as pipe:
             _pour_leaves(pipe, made)
             _pour_slips(pipe, made, batch, key)

@@ -8,6 +8,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.cases.terms import OPEN_STATES
 from app.cases.workflow import Move, State
 from app.crypto import random_id
 from app.db import UNORDERED, Base, enum_type
@@ -107,6 +108,9 @@ class RemovalGround(StrEnum):
     UNLAWFUL = "unlawful"
 
 
+_OPEN = sa.text("state IN ({})".format(", ".join(f"'{state}'" for state in OPEN_STATES)))
+
+
 class Case(Base):
     """An opened opinion.
 
@@ -150,6 +154,17 @@ class Case(Base):
         sa.Index("ix_case_queue", "box_id", "clock_on", "id"),
         # What is open is found among all that was ever closed without reading that.
         sa.Index("ix_case_state", "box_id", "state", "clock_on", "id"),
+        # The few that are open, with all that tells whether they are late: the board counts these.
+        sa.Index(
+            "ix_case_open",
+            "box_id",
+            "state",
+            "clock_on",
+            "reopenings",
+            "appeals",
+            sqlite_where=_OPEN,
+            postgresql_where=_OPEN,
+        ),
         # The few that were referred: what speakers left behind is looked for among these alone.
         sa.Index(
             "ix_case_referred",
@@ -179,6 +194,27 @@ class CaseEvent(Base):
     moved_on: Mapped[dt.date]
 
     __table_args__ = (UNORDERED,)
+
+
+class CaseTally(Base):
+    """How many cases opened on a day a box holds, and how many of these were ever answered.
+
+    Always what a fresh count of the cases and their events would say (`tallies.py`).
+    """
+
+    __tablename__ = "case_tally"
+
+    box_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("box.id", ondelete="RESTRICT"), primary_key=True
+    )
+    opened_on: Mapped[dt.date] = mapped_column(primary_key=True)
+    received: Mapped[int]
+    answered: Mapped[int]
+
+    __table_args__ = (
+        sa.CheckConstraint("answered >= 0 AND answered <= received", name="answered_of_received"),
+        UNORDERED,
+    )
 
 
 class ThreadItem(Base):

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import crypto
-from app.cases import acts, expiry
+from app.cases import acts, expiry, tallies
 from app.cases.models import Author, Case, CaseEvent, Channel, ItemKind, ThreadItem
 from app.cases.workflow import Move, State
 from app.clock import FRIDAY, first_friday_after, quarter_of
@@ -72,6 +72,10 @@ class _Release:
     leaves: list[bytes] = field(default_factory=list)
     kept: list[tuple[bytes, Lying]] = field(default_factory=list)
 
+    def by_box(self) -> Counter[str]:
+        """How many drops come out of each box."""
+        return Counter(drop.box_id for drop in self.drops)
+
     def locators(self) -> tuple[list[Locator], list[Locator]]:
         """Where the attachments of what comes out, and of what stays in, are."""
         kept = [lying.locator for _, lying in self.kept if isinstance(lying, LyingDrop)]
@@ -120,7 +124,8 @@ def open_boxes(
     if today.weekday() == FRIDAY or now:
         acts.end_terms(session, today)
         expiry.expire(session, today, config.thread_months, secret)
-    return Opened(len(release.drops), len({drop.box_id for drop in release.drops}))
+    tallies.received(session, release.by_box(), today)  # after the cases, as at the desk
+    return Opened(len(release.drops), len(release.by_box()))
 
 
 def _unwrap_all(session: Session, lock: Lock) -> Iterable[tuple[bytes, Lying]]:

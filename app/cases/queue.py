@@ -148,9 +148,18 @@ def _first(
     return sa.union(*(sa.select(first.subquery().c.id) for first in firsts)).subquery()
 
 
+def open_condition() -> sa.ColumnElement[bool]:
+    """What waits for the committee: with the states as the index of what is open names them, to
+    the letter, or it isn't used and every case is read."""
+    states: sa.BindParameter[State] = sa.bindparam(
+        "open", terms.OPEN_STATES, expanding=True, literal_execute=True
+    )
+    return Case.state.in_(states)
+
+
 def overdue_condition(today: dt.date) -> sa.ColumnElement[bool]:
     """What is overdue today, as a condition on cases: from dates and calendar, nothing stored."""
-    return sa.or_(*_late(today))
+    return open_condition() & sa.or_(*_late(today))
 
 
 def _late(today: dt.date) -> list[sa.ColumnElement[bool]]:

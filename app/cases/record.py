@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.cases import answers
+from app.cases import answers, tallies
 from app.cases.models import Author, Case, CaseEvent, ItemKind, ThreadItem
 from app.cases.workflow import Move, next_state, state_before
 from app.crypto import ReceiptKeys
@@ -38,6 +38,8 @@ def move(session: Session, case: Case, step: Move, today: dt.date) -> None:
         case.state_before = None
     case.state = target
     case.state_on = today
+    if step is Move.APPROVE:
+        tallies.approving(session, case)
     session.add(
         CaseEvent(
             case_id=case.id,

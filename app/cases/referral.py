@@ -8,7 +8,7 @@ import json
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.cases import merging, record
+from app.cases import merging, record, tallies
 from app.cases.models import Case, ItemKind, ThreadItem
 from app.cases.queue import Unlocked
 from app.cases.workflow import Move
@@ -64,8 +64,9 @@ def _give(session: Session, desk: Unlocked, case: Case, box_id: str, key: BoxKey
     if not sealing.open_items_at_desk(session, [items[0].item_id], desk.keys):
         raise Forbidden(N_("您手里的钥匙打不开这一件，请找同箱的保管人办理。"))
     sealing.hand_over(session, [item.item_id for item in items], desk.keys, key)
-    case.box_id = box_id
+    left, case.box_id = case.box_id, box_id
     session.flush()
+    tallies.referred(session, case, left)
 
 
 def left_behind(session: Session, desk: Unlocked) -> list[ThreadItem]:

@@ -16,8 +16,6 @@ from sqlalchemy.orm import Session
 from app.campaigns import progress
 from app.campaigns.models import Campaign
 from app.campaigns.progress import Standing
-from app.cases.models import Case, CaseEvent
-from app.cases.workflow import Move
 from app.evaluations.models import Round
 from app.organisation import contacts
 from app.organisation.models import Unit
@@ -140,7 +138,6 @@ def _rows(
 ) -> tuple[Row, ...]:
     ids = [row.id for row in shown]
     since = campaign.starts_on if campaign else dt.date.min
-    answered = _answered(session, [row.box_id for row in shown if row.box_id], since)
     leaders = contacts.leaders_of(session, ids)
     held = _rounds(session, ids, since)
     steps = escalation.steps_of(session, ids, today)
@@ -161,7 +158,7 @@ def _rows(
             waiting=row.waiting,
             in_hand=row.in_hand,
             overdue=row.overdue,
-            answered=answered.get(row.box_id, 0),
+            answered=row.answered,
             bulletins=row.bulletins,
             begun=any(line.done for line in lines.get(row.id, ())),
             standings=lines.get(row.id, ()),
@@ -171,16 +168,6 @@ def _rows(
         )
         for row in shown
     )
-
-
-def _answered(session: Session, boxes: list[str], since: dt.date) -> dict[str, int]:
-    query = (
-        sa.select(Case.box_id, sa.func.count(Case.id.distinct()))
-        .join(CaseEvent, CaseEvent.case_id == Case.id)
-        .where(Case.box_id.in_(boxes), CaseEvent.move == Move.APPROVE, Case.opened_on >= since)
-        .group_by(Case.box_id)
-    )
-    return {box_id: number for box_id, number in session.execute(query)}  # noqa: C416
 
 
 def _rounds(session: Session, ids: list[str], since: dt.date) -> frozenset[str]:

@@ -12,9 +12,8 @@ from sqlalchemy.orm import aliased
 
 from app.bulletins.models import Bulletin, BulletinState
 from app.campaigns.models import BranchProgress, Campaign
-from app.cases import terms
-from app.cases.models import Case
-from app.cases.queue import overdue_condition
+from app.cases.models import Case, CaseTally
+from app.cases.queue import open_condition, overdue_condition
 from app.cases.workflow import State
 from app.organisation.models import Box, ContactPoint, Unit, UnitKind
 from app.sealing.models import BoxKey
@@ -53,9 +52,18 @@ def _in(
 
 
 def _received(since: dt.date, scope: sa.Select[str] | None) -> sa.Subquery:
-    query = sa.select(Case.box_id, sa.func.count().label("received"))
-    query = query.where(Case.opened_on >= since, _in(Case.box_id, scope, box=True))
-    return query.group_by(Case.box_id).subquery()
+    """By box and then by day: of each box the tallies of the campaign's days alone are read."""
+    return (
+        sa.select(
+            Box.id.label("box_id"),
+            sa.func.sum(CaseTally.received).label("received"),
+            sa.func.sum(CaseTally.answered).label("answered"),
+        )
+        .join(CaseTally, (CaseTally.box_id == Box.id) & (CaseTally.opened_on >= since))
+        .where(_in(Box.unit_id, scope))
+        .group_by(Box.id)
+        .subquery()
+    )
 
 
 def _in_hand(today: dt.date, scope: sa.Select[str] | None) -> sa.Subquery:
@@ -66,7 +74,7 @@ def _in_hand(today: dt.date, scope: sa.Select[str] | None) -> sa.Subquery:
             number(Case.state == State.WAITING).label("waiting"),
             number(overdue_condition(today)).label("overdue"),
         )
-        .where(Case.state.in_(terms.OPEN_STATES), _in(Case.box_id, scope, box=True))
+        .where(open_condition(), _in(Case.box_id, scope, box=True))
         .group_by(Case.box_id)
         .subquery()
     )
@@ -103,7 +111,8 @@ def branches(actor: Actor, campaign: Campaign | None, asked: Asked, today: dt.da
             Unit.id, Unit.slug, Unit.name, Unit.search_key, Unit.parent_id,
             above.slug.label("unit_slug"), above.name.label("unit_name"), Box.id.label("box_id"),
             sa.case((kept, 0), else_=1).label("closed"),
-            zero(received.c.received, "received"), zero(open_.c.waiting, "waiting"),
+            zero(received.c.received, "received"), zero(received.c.answered, "answered"),
+            zero(open_.c.waiting, "waiting"),
             zero(open_.c.in_hand, "in_hand"), zero(open_.c.overdue, "overdue"),
             zero(told.c.bulletins, "bulletins"), zero(BranchProgress.begun, "begun"),
             zero(BranchProgress.met, "met"), zero(BranchProgress.required, "required"),

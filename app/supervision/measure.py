@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.appraisals.models import Appraisal, Occasion
 from app.bulletins.models import Bulletin, BulletinState
 from app.campaigns.models import ActionKind, Campaign, CampaignState
-from app.cases.models import Case
+from app.cases.models import CaseTally
 from app.organisation.models import Box
 
 # What a branch says for itself; a bulletin counts by being published here.
@@ -34,9 +34,9 @@ def measured(
     units = list(unit_ids)
     first, last = span(campaign)
     heard = (
-        sa.select(Box.unit_id, sa.func.count())
-        .join(Case, Case.box_id == Box.id)
-        .where(Box.unit_id.in_(units), Case.opened_on.between(first, last))
+        sa.select(Box.unit_id, sa.func.sum(CaseTally.received))
+        .join(CaseTally, CaseTally.box_id == Box.id)
+        .where(Box.unit_id.in_(units), CaseTally.opened_on.between(first, last))
         .group_by(Box.unit_id)
     )
     told = (
@@ -50,7 +50,7 @@ def measured(
     )
     found = _appraised(session, units, first, last)
     for kind, query in ((ActionKind.OPINIONS, heard), (ActionKind.BULLETIN, told)):
-        found |= {(kind, unit_id): number for unit_id, number in session.execute(query)}
+        found |= {(kind, unit_id): int(number) for unit_id, number in session.execute(query)}
     return found
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from sqlalchemy import event
 
 from app import db
 from app.campaigns.models import ActionKind, Campaign
@@ -195,6 +197,33 @@ def test_as_many_queries_for_forty_branches_as_for_two(app: Flask, drive: Drive)
     with counted(app) as many:
         board(drive)
     assert len(few) == len(many) <= 16
+
+
+def test_no_board_reads_the_cases_that_are_closed(app: Flask, drive: Drive) -> None:
+    """SQLite's own plan for every statement: a million cases cost what a thousand do."""
+    if app.extensions["engine"].dialect.name != "sqlite":
+        return
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    engine = app.extensions["engine"]
+    event.listen(engine, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+    for who in (drive.office, drive.watcher, drive.keeper):
+        for sort in Sort:
+            board(drive, Asked(sort=sort), who)
+        for show in Show:
+            board(drive, Asked(show=show, q="shi", unit_id=drive.here.unit_id), who)
+    statements = {words: values for words, values in asked if words.startswith("SELECT")}
+    with engine.connect() as connection:
+        steps = [
+            row.detail
+            for words, values in statements.items()
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}", values)
+        ]
+    of_cases = {step for step in steps if re.match(r"(SCAN|SEARCH) (case|case_event)\b", step)}
+    assert of_cases
+    assert all("USING COVERING INDEX ix_case_open" in step for step in of_cases), of_cases
+    of_tallies = {step for step in steps if "case_tally" in step}
+    assert of_tallies
+    assert all("(box_id=? AND opened_on>?" in step for step in of_tallies), of_tallies
 
 
 def test_the_board_without_a_campaign_is_of_the_boxes_alone(drive: Drive) -> None:
