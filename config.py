@@ -9,9 +9,10 @@ without, for a server on this machine); PRIVATE_TARGETS (on: robots may live in 
 network). THREAD_MONTHS (24 or more) is how long a settled thread is kept after the desk's last
 message. DATABASE_URL may name several hosts (postgresql://u@a:5432,b:5432/yanlu): whichever takes
 writes is used; DATABASE_POOL (16) is how many connections a process keeps. DATA_DIR/calendar.csv
-tells holidays, where it exists. Demo accounts make a demo. LOG_FORMAT (text, json) is how processes
-speak to their operator; METRICS_ADDRESS (as in 127.0.0.1:9105; none: nobody listens) is where the
-worker tells a monitor how it fares, on this machine or in a private network alone.
+tells holidays, where it exists. Demo accounts make a demo. COUNTY_PHONE stands on every page; while
+there is none, no page names a number. LOG_FORMAT (text, json) is how processes speak to their
+operator; METRICS_ADDRESS (as in 127.0.0.1:9105; none: nobody listens) is where the worker tells a
+monitor how it fares, on this machine or in a private network alone.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ import sqlalchemy as sa
 SECRETS_FILE = "secrets.json"
 DEMO_ACCOUNTS = "demo-accounts.json"
 SECRET_NAMES = ("instance_secret", "pepper", "site_salt", "log_seed")
+# Invented: it stands on the pages of a demo and nowhere else.
+DEMO_PHONE = "0000-12380"
 CALENDAR_FILE = "calendar.csv"
 CALENDAR_WORDS = {"off": False, "休": False, "work": True, "班": True}
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -115,7 +118,7 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 8000
     county_name: str = "言路县"
-    county_phone: str = "0000-12380"
+    county_phone: str = ""
     origin: str = "yanlu.invalid/county"
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
     opening_hour: int = 8
@@ -142,6 +145,7 @@ class Config:
         data_dir = _data_dir(environ.get("DATA_DIR") or "var")
         host = environ.get("HOST") or "127.0.0.1"
         limits = _switch(environ, "LIMITS", default=True)
+        demo = (data_dir / DEMO_ACCOUNTS).exists()
         if not limits and host not in LOOPBACK:
             raise ConfigError("LIMITS=off is for tests and works on a loopback HOST only.")
         return cls(
@@ -151,7 +155,7 @@ class Config:
             host=host,
             port=_number(environ, "PORT", 8000, 1, 65535),
             county_name=environ.get("COUNTY_NAME") or "言路县",
-            county_phone=environ.get("COUNTY_PHONE") or "0000-12380",
+            county_phone=_phone(environ.get("COUNTY_PHONE") or "", demo=demo),
             origin=_origin(environ.get("LOG_ORIGIN") or "yanlu.invalid/county"),
             timezone=_timezone(environ.get("TIMEZONE") or "Asia/Shanghai"),
             opening_hour=_number(environ, "OPENING_HOUR", 8, 0, 23),
@@ -161,7 +165,7 @@ class Config:
             mixing_threshold=_number(environ, "MIXING_THRESHOLD", 3, 1, 100),
             limits=limits,
             trusted_proxies=_number(environ, "TRUSTED_PROXIES", 0, 0, 5),
-            demo=(data_dir / DEMO_ACCOUNTS).exists(),
+            demo=demo,
             public_url=_public_url(environ.get("PUBLIC_URL") or ""),
             mail=_mail(environ.get("MAIL_URL") or "", environ.get("MAIL_FROM") or ""),
             allow_private_targets=_switch(environ, "PRIVATE_TARGETS", default=False),
@@ -184,6 +188,14 @@ def _data_dir(name: str) -> Path:
             " write to."
         ) from error
     return path
+
+
+def _phone(text: str, *, demo: bool) -> str:
+    """The county's telephone. Nobody outside a demo is told to call the invented one."""
+    number = text.strip()
+    if demo:
+        return number or DEMO_PHONE
+    return "" if number == DEMO_PHONE else number
 
 
 def _database_url(url: str | None, data_dir: Path) -> str:

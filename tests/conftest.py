@@ -205,7 +205,9 @@ def hand() -> Hand:
 def config(database_url: str, tmp_path: Path) -> Config:
     """Settings as an operator would give them: limits off, next year's first holiday told."""
     (tmp_path / CALENDAR_FILE).write_text("2027-01-01,off\n", "utf-8")
-    environ = {"DATA_DIR": str(tmp_path), "DATABASE_URL": database_url, "LIMITS": "off"}
+    environ = {"DATA_DIR": str(tmp_path), "DATABASE_URL": database_url, "LIMITS": "off",
+        "COUNTY_PHONE": "0000-5550110",
+    }  # fmt: skip
     return Config.from_environ(environ)
 
 

@@ -22,7 +22,7 @@ def receipt_file(session: Session, pen: Pen, page: ThreadPage) -> dict[str, obje
     if content is None:
         raise Conflict(N_("这件意见已经撤回，没有可以保存的内容了。"))
     if page.attachments is None:
-        raise Conflict(N_("附的照片打不开了，现在存不成文件。请打页面下方的电话。"))
+        raise Conflict(N_("附的照片打不开了，现在存不成文件。请告诉监督组，或打电话告诉县里。"))
     dropped = crypto.drop_leaf(page.commitment)
     decided = [message for message in page.messages if message.reason]
     leaves = [decision_leaf(page, message) for message in decided]

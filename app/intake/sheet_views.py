@@ -121,7 +121,7 @@ def _form_words(branch: Branch) -> FormWords:
             _receipt_address(),
             say(N_("录入以后才查得到，县里的承诺也在那里看。")),
             say(N_("录入的工作人员会看到这个号码；谁捡到它，谁就看得到您的意见。")),
-            say(N_("不方便上网，请打 %(phone)s。"), phone=phone),
+            *([say(N_("不方便上网，请打 %(phone)s。"), phone=phone)] if phone else []),
         ),
         home_fold=say(N_("沿上面的线往里折，号码就盖住了")),
         address=_receipt_address(),

@@ -24,7 +24,7 @@ from app.staff import box_status, guard, recovery
 from app.staff.models import RecoveryKey, Role
 from app.statistics import chart
 from app.web import clock, config
-from config import Config
+from config import DEMO_PHONE
 
 blueprint = Blueprint("help", __name__, url_prefix="/desk")
 
@@ -144,8 +144,8 @@ def _operator(_session: Session) -> Iterator[Step]:
     yield _step(
         "phone",
         N_("写上县里真正的电话"),
-        N_("设好 COUNTY_PHONE：每一页都印着它，不上网的人全靠它。没有设的时候，印的是编的号码。"),
-        "organisation.home", N_("去看首页"), config().county_phone != Config.county_phone,
+        N_("设好 COUNTY_PHONE：每一页都印着它，不上网的人全靠它。没有设的时候，哪里都没有号码。"),
+        "organisation.home", N_("去看首页"), config().county_phone not in ("", DEMO_PHONE),
     )  # fmt: skip
     yield _step(
         "mail",

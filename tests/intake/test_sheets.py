@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pypdf
@@ -50,6 +51,17 @@ def forms_of(typist: Typist, number: str) -> bytes:
     assert answer.mimetype == "application/pdf"
     assert answer.headers["Cache-Control"] == "no-store"
     return answer.get_data()
+
+
+def test_no_paper_sends_anybody_to_a_number_that_is_not(
+    app: Flask, config: Config, typist: Typist
+) -> None:
+    poster = "/desk/intake/posters.pdf?unit=longtan"
+    for phone in ("0000-5550110", ""):
+        app.config["YANLU"] = dataclasses.replace(config, county_phone=phone)
+        for raw in (forms_of(typist, "1"), typist.keeper.client.get(poster).get_data()):
+            (page,) = text_of(raw)
+            assert ("请打" in page, "0000-5550110" in page) == (bool(phone), bool(phone))
 
 
 def codes_on(page: str) -> list[str]:

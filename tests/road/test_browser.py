@@ -344,7 +344,7 @@ def test_without_a_voice_of_its_own_nothing_is_offered(
     page.context.close()
 
 
-@pytest.mark.parametrize("query", ["", "?lang=zh-Hant"])
+@pytest.mark.parametrize("query", ["", "?lang=zh-Hant", "?lang=en", "?lang=en&view=large"])
 def test_how_to_speak_prints_on_one_page(instance: Instance, browser: Browser, query: str) -> None:
     page = browser.new_page()
     page.goto(f"{instance.base}/help{query}")

@@ -32,7 +32,9 @@ def hand() -> Hand:
 @pytest.fixture
 def county(tmp_path: Path, hand: Hand) -> Iterator[tuple[str, Flask]]:
     """A running county whose days the test turns; its address."""
-    config = Config.from_environ({"DATA_DIR": str(tmp_path), "LIMITS": "off"})
+    config = Config.from_environ(
+        {"DATA_DIR": str(tmp_path), "LIMITS": "off", "COUNTY_PHONE": "0000-5550110"}
+    )
     app = create_app(config, Clock(config.timezone, lambda: hand.now))
     with app.app_context():
         cli.prepare()
