@@ -21,7 +21,7 @@ from flask import Flask
 from openpyxl import Workbook, load_workbook
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import cli, crypto, db, metrics
+from app import cli, crypto, db, metrics, qr
 from app.cases import opening
 from app.cases.models import Case
 from app.cases.queue import queue
@@ -30,7 +30,6 @@ from app.organisation import exporting
 from app.sealing.models import SealedItem
 from app.staff import keepers
 from app.staff.models import Role, Staff, StaffSession
-from app.submissions import views
 from app.submissions.models import LyingItem
 from app.text import rich_text
 from config import Config
@@ -125,7 +124,7 @@ def test_the_receipt_page_asks_whether_it_was_saved_and_offers_file_print_and_qr
     page = speaker.drop()
     assert page.has_form("/receipt/file")
     (promise,) = page.marked("data-promise")
-    assert views._qr(promise) in page.html  # the promise alone: scanners tell what they read
+    assert qr.picture(promise, "承诺的二维码") in page.html  # the promise alone: scanners tell
     assert page.form("/receipt/file").fields["ticket"]
     style = (Path(__file__).parent.parent / "static/style.css").read_text("utf-8")
     assert "@media print" in style

@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable
 
-import segno
 from flask import Blueprint, get_template_attribute, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
+from app import qr
 from app.appraisals import feedback, links, plan, record, retention, self_appraisal, sheet, written
 from app.appraisals.committee_page import CommitteePage, Search, committee_page
 from app.appraisals.desk_views import note, pdf, unlocked
@@ -241,15 +240,13 @@ def give(appraisal_id: str, step: str) -> ResponseReturnValue:
 def _link_page(appraisal_id: str, issued: Issued) -> str:
     keep_secret()
     address = address_of(issued.token)
-    code = segno.make(address, error="l", micro=False)
-    svg = code.svg_inline(scale=3, border=4, omitsize=True, title=gettext(N_("链接的二维码")))
     return render_template(
         "appraisals/link.html",
         appraisal_id=appraisal_id,
         member_name=issued.member_name,
         purpose=issued.purpose,
         address=address,
-        qr=Markup(svg),  # noqa: S704 (made by segno from our own address)
+        qr=qr.picture(address, gettext(N_("链接的二维码"))),
         until=issued.expires_at.astimezone(config().timezone).date(),
     )
 

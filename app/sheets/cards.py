@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import segno
-
+from app import qr
 from app.sheets.paper import Paper
 
 _ACROSS, _DOWN = 2, 4
@@ -52,6 +51,4 @@ def _card(paper: Paper, card: Card, x: float, y: float) -> None:
     paper.text_at(x + 5, y + 11, 15, card.name, width=_WIDE - 10)
     for number, line in enumerate(card.lines):
         paper.text_at(x + 5, y + 22 + number * 6, 9, line, width=_WIDE - _QR - 14)
-    code = segno.make(card.address, error="l", micro=False)
-    dots = [list(row) for row in code.matrix]
-    paper.dots(x + _WIDE - _QR - 5, y + _HIGH - _QR - 8, _QR, dots)
+    paper.dots(x + _WIDE - _QR - 5, y + _HIGH - _QR - 8, _QR, qr.modules(card.address))

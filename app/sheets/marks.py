@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import segno
-
+from app import qr
 from app.sheets.paper import Paper
 
 RICE, SHEET, INK, SOFT, LINE, SEAL = (
@@ -27,21 +26,11 @@ def rice_paper(paper: Paper) -> None:
 
 def code(paper: Paper, x: float, y: float, size: float, content: str) -> None:
     """A QR code with its quiet zone, black on white, `size` millimetres with it."""
-    dots = [list(row) for row in segno.make(content, error="m", micro=False).matrix]
+    dots = qr.modules(content, "M")
     step = size / (len(dots) + 8)
     paper.set_fill_color(255, 255, 255)
     paper.rect(x, y, size, size, style="F")
-    paper.set_fill_color(0, 0, 0)
-    for row, line in enumerate(dots):
-        column = 0
-        while column < len(line):
-            end = column
-            while end < len(line) and line[end]:
-                end += 1
-            if end > column:
-                left, top = x + (column + 4) * step, y + (row + 4) * step
-                paper.rect(left, top, (end - column) * step, step, style="F")
-            column = end + 1
+    paper.dots(x + 4 * step, y + 4 * step, size - 8 * step, dots)
 
 
 def seal(paper: Paper, x: float, y: float, size: float, words: str = "言者无罪") -> None:

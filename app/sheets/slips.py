@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import segno
-
+from app import qr
 from app.sheets.paper import Paper
 
 ACROSS, DOWN = 2, 6
@@ -57,7 +56,7 @@ def _corners() -> Iterator[tuple[float, float]]:
 def _blank_page(paper: Paper, words: Words) -> None:
     _cutting_marks(paper)
     paper.set_text_color(_INK)
-    dots = [list(row) for row in segno.make(words.address, error="m").matrix]
+    dots = qr.modules(words.address, "M")
     for x, y in _corners():
         paper.dots(x + _WIDE - _PAD - _QR, y + 5, _QR, dots)
         room = _WIDE - 2 * _PAD - _QR - 3

@@ -11,7 +11,7 @@ from app.db import reading, transaction
 from app.errors import N_, Forbidden, Invalid
 from app.i18n import gettext, moment, sentence
 from app.staff import audit, guard, invitations, second_factor, service, sessions
-from app.staff.enrolment_views import new_credentials, prove, qr, told
+from app.staff.enrolment_views import authenticator, new_credentials, prove, told
 from app.staff.forms import as_text
 from app.staff.models import Staff
 from app.staff.sessions import OpenSession
@@ -173,6 +173,6 @@ def _phone_page(secret: str, problem: str = "") -> str:
         "staff/new_phone.html",
         sealed=invitations.seal_secret(instance_secret, person.staff_id, secret),
         secret=secret,
-        qr=qr(secret, person.username),
+        qr=authenticator(secret, person.username),
         problem=problem,
     )

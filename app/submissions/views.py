@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, replace
 
-import segno
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 from werkzeug.datastructures import FileStorage
 
-from app import crypto
+from app import crypto, qr
 from app.cases import terms, thread
 from app.db import reading, transaction
 from app.errors import N_, Conflict, DomainError, Invalid, TooMany
@@ -34,7 +32,6 @@ from app.web import STATUS, clock, config, keep_secret, limit
 blueprint = Blueprint("submissions", __name__)
 
 SECONDS_TO_READ = 3
-QR_MASK = 4
 
 
 # --- the form -----------------------------------------------------------------------------------
@@ -202,13 +199,6 @@ def _receipt_page(holder: str, receipt: Receipt, pictures: int, found: Front) ->
             "pictures": pictures,
         },
         terms=terms.current(),
-        qr=_qr(promise),
+        qr=qr.picture(promise, gettext(N_("承诺的二维码"))),
         ticket=thread_ticket(found.lock_id, receipt.keys),
     )
-
-
-def _qr(promise: str) -> Markup:
-    # A mask of our choosing: trying all eight costs more than everything else of a drop together.
-    code = segno.make(promise, error="l", micro=False, mask=QR_MASK)
-    svg = code.svg_inline(scale=3, border=4, omitsize=True, title=gettext(N_("承诺的二维码")))
-    return Markup(svg)  # noqa: S704 (made by segno from hex and our own origin)
