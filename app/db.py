@@ -137,7 +137,7 @@ def make_engine(url: str, pool: int = POOL) -> Engine:
         parsed,
         # An exception's message would otherwise carry what a speaker typed.
         hide_parameters=True,
-        pool_pre_ping=True,
+        pool_pre_ping=on_postgresql,
         poolclass=sa.QueuePool,
         pool_size=pool,
         max_overflow=OVERFLOW,
@@ -175,10 +175,12 @@ def _writes(connection: Connection) -> bool:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = _writes(connection)
-    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
     # SQLite changes a table by making it anew: dropping the old one would delete its children.
     migrates = connection.get_execution_options().get("migrates", False)
-    connection.exec_driver_sql(f"PRAGMA foreign_keys = {'OFF' if migrates else 'ON'}")
+    cursor = connection.connection.cursor()  # past what counts and translates: every request pays
+    cursor.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+    cursor.execute(f"PRAGMA foreign_keys = {'OFF' if migrates else 'ON'}")
+    cursor.close()
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
@@ -212,11 +214,17 @@ def may_repeat(error: sa.exc.SQLAlchemyError) -> bool:
 def init_app(app: Flask, url: str, pool: int) -> None:
     """Give the application its engine."""
     app.extensions["engine"] = make_engine(url, pool)
+    app.extensions["writing_engine"] = app.extensions["engine"].execution_options(writes=True)
 
 
 def engine() -> Engine:
     """The application's engine."""
     return cast(Engine, current_app.extensions["engine"])
+
+
+def _writing_engine() -> Engine:
+    """The same, its transactions for writing."""
+    return cast(Engine, current_app.extensions["writing_engine"])
 
 
 @contextmanager
@@ -230,7 +238,7 @@ def transaction() -> Iterator[Session]:
         raise RuntimeError("transaction() inside transaction()")
     token = _in_transaction.set(True)
     try:
-        with Session(engine().execution_options(writes=True)) as session, session.begin():
+        with Session(_writing_engine()) as session, session.begin():
             yield session
         g.committed = True
     finally:
@@ -240,7 +248,7 @@ def transaction() -> Iterator[Session]:
 def insert(session: Session, model: type[DeclarativeBase]) -> postgresql.Insert | sqlite.Insert:
     """An insert that can say what is done where the row is there already (ON CONFLICT)."""
     on_postgresql = session.get_bind().dialect.name == "postgresql"
-    return postgresql.insert(model) if on_postgresql else sqlite.insert(model)
+    return (postgresql.insert if on_postgresql else sqlite.insert)(cast(sa.Table, model.__table__))
 
 
 @contextmanager

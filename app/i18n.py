@@ -71,6 +71,11 @@ def gettext(message: str, **values: object) -> str:
     return text % values if values else text
 
 
+def ngettext(singular: str, plural: str, num: int) -> str:
+    """The message for so many, the number filled in."""
+    return _ngettext(singular, plural, num) % {"num": num}
+
+
 def sentence(error: DomainError) -> str:
     """A domain error as its reader's sentence."""
     shown = {k: day(v) if isinstance(v, dt.date) else v for k, v in error.values.items()}

@@ -10,16 +10,24 @@ import zxingcpp
 from markupsafe import Markup
 
 _QUIET = 4  # modules of white on each side: the standard asks for them
+_MASK = 4  # on a page, for one reader: trying all eight would cost more than storing an opinion
 _DARK = bytes([1]) + bytes(255)  # of the library's grey, where black is 0
-_RUNS = re.compile(b"(\1+)|\0+")
+_RUNS = re.compile(b"\1+|\0+")
+_MOST = 177  # modules of the largest code there is
+# Modules of one kind after one another, as a stroke or a gap of an SVG path.
+_STEPS = {b"\1" * n: f"h{n}" for n in range(1, _MOST + 1)} | {
+    b"\0" * n: f"m{n} 0" for n in range(1, _MOST + 1)
+}
 
 
-def modules(text: str, level: str = "L") -> list[bytes]:
+def modules(text: str, level: str = "L", **options: int) -> list[bytes]:
     """The square of a code without its quiet zone, a row of bytes each; a dark module is 1.
 
-    `level` is how much of it may be lost: L a fourteenth, M a seventh.
+    `level` is how much of it may be lost: L a fourteenth, M a seventh. Of the eight masks the one
+    that scanners like best is chosen, unless `data_mask` names it.
     """
-    code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level=level)
+    form = zxingcpp.BarcodeFormat.QRCode
+    code = zxingcpp.create_barcode(text, form, ec_level=level, **options)
     image = code.to_image(scale=1, add_quiet_zones=False)
     dots = bytes(cast(bytes, image)).translate(_DARK)  # a buffer, which its types leave unsaid
     size = math.isqrt(len(dots))
@@ -28,17 +36,11 @@ def modules(text: str, level: str = "L") -> list[bytes]:
 
 def picture(text: str, title: str) -> Markup:
     """The code as an SVG element to stand in a page, which gives it its size and white ground."""
-    rows = modules(text)
-    path = "".join(f"M{_QUIET} {_QUIET + y}.5{_drawn(row)}" for y, row in enumerate(rows))
+    rows = modules(text, data_mask=_MASK)
+    lines = ("".join(map(_STEPS.__getitem__, _RUNS.findall(row))) for row in rows)
+    path = "".join(f"M{_QUIET} {_QUIET + y}.5{line}" for y, line in enumerate(lines))
     size = len(rows) + 2 * _QUIET
     return Markup(
         '<svg viewBox="0 0 {0} {0}" role="img"><title>{1}</title>'
         '<path stroke="#000" d="{2}"/></svg>'
     ).format(size, title, path)
-
-
-def _drawn(row: bytes) -> str:
-    """A row as strokes and gaps of an SVG path."""
-    return "".join(
-        f"h{len(run[0])}" if run[1] else f"m{len(run[0])} 0" for run in _RUNS.finditer(row)
-    )

@@ -35,7 +35,7 @@ class Front:
 
 def front(session: Session, slug: str) -> Front:
     """The front of the unit with this slug; one query. Raises NotFound."""
-    row = session.execute(_FRONT, {"slug": slug}).one_or_none()
+    row = session.connection().execute(_FRONT, {"slug": slug}).one_or_none()
     if row is None:
         raise NotFound(NO_BRANCH)
     return Front(

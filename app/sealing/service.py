@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,6 +15,8 @@ from app.organisation import service as organisation
 from app.organisation.models import Box
 from app.organisation.service import Branch
 from app.sealing.models import BoxKey, KeyWrap, OpeningKey, SealedItem
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -179,12 +182,14 @@ def destroy(session: Session, item_ids: Iterable[str]) -> None:
 
 # --- box keys -----------------------------------------------------------------------------------
 
+# Built once: building a statement takes longer than the database takes to answer.
+_OF_BOX = (BoxKey.box_id == sa.bindparam("box_id")) & BoxKey.retired_on.is_(None)
+_CURRENT_BOX_KEY = sa.select(BoxKey).where(_OF_BOX)
+
 
 def current_box_key(session: Session, box_id: str) -> BoxKey | None:
     """The key that a box's opinions are sealed to now; None means that the box is closed."""
-    return session.scalar(
-        sa.select(BoxKey).where(BoxKey.box_id == box_id, BoxKey.retired_on.is_(None))
-    )
+    return session.scalar(_CURRENT_BOX_KEY, {"box_id": box_id})
 
 
 def open_boxes(session: Session, box_ids: Iterable[str]) -> frozenset[str]:
@@ -207,6 +212,13 @@ def closed_boxes(
     """The units whose box is closed because nobody keeps it; `group_ids` as in `with_boxes`."""
     kept = sa.select(BoxKey.box_id).where(BoxKey.retired_on.is_(None))
     return organisation.with_boxes(session, Box.id.not_in(kept), most, group_ids=group_ids)
+
+
+_LOCKED = sa.select(OpeningKey).execution_options(populate_existing=True)
+_SHARED, _EXCLUSIVE = _LOCKED.with_for_update(read=True), _LOCKED.with_for_update()
+_FOR_DROP = (
+    _LOCKED.add_columns(BoxKey).outerjoin(BoxKey, _OF_BOX).with_for_update(read=True, of=OpeningKey)
+)
 
 
 def _lock_secret(instance_secret: bytes) -> bytes:
@@ -243,16 +255,22 @@ def opening_key_shared(session: Session) -> OpeningKey:
     SQLite: the transaction already holds the write lock (BEGIN IMMEDIATE). PostgreSQL: a share
     lock on the row; after waiting for an opening the row is gone and the next one is read.
     """
-    return _locked(session, sa.select(OpeningKey).with_for_update(read=True))
+    return _found(lambda: session.scalar(_SHARED))
+
+
+def keys_for_drop(session: Session, box_id: str) -> tuple[OpeningKey, BoxKey | None]:
+    """The opening key, held as by `opening_key_shared`, and the box's own; one query."""
+    row = _found(lambda: session.execute(_FOR_DROP, {"box_id": box_id}).one_or_none())
+    return row[0], row[1]
 
 
 def opening_key_exclusive(session: Session) -> OpeningKey:
     """The present opening key for the one opening that runs; it waits for every drop in flight."""
-    return _locked(session, sa.select(OpeningKey).with_for_update())
+    return _found(lambda: session.scalar(_EXCLUSIVE))
 
 
-def _locked(session: Session, query: sa.Select[OpeningKey]) -> OpeningKey:
+def _found(look: Callable[[], T | None]) -> T:
     for _ in range(10):  # each turn lost means that an opening committed in between
-        if (key := session.scalar(query.execution_options(populate_existing=True))) is not None:
-            return key
+        if (found := look()) is not None:
+            return found
     raise RuntimeError("no opening key: run `flask --app app init`")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-import secrets
 from dataclasses import dataclass, replace
 
-from flask import current_app, render_template, request
-from markupsafe import escape
+from flask import render_template
 
+from app import layouts
 from app.db import reading
-from app.i18n import kept_in_links
 from app.organisation.views import BranchCard
 from app.sealing import service as sealing
 from app.sealing.front import Front
@@ -21,10 +18,6 @@ from app.submissions.receipt_views import opens_by
 from app.submissions.service import About, Aspect, Publish, Recipient
 from app.submissions.ticket import new_ticket, write_ticket
 from app.web import clock, config
-
-# What a blank form has of its own; all the rest is the same for every branch of its kind.
-_OWN = ("slug", "name", "path", "superior_name", "ticket")
-_MOST_LAYOUTS = 500
 
 
 @dataclass(frozen=True)
@@ -83,38 +76,21 @@ def _laid_out(
 
 
 def blank_page(card: BranchCard, found: Front) -> str:
-    """The form of an open box, blank: laid out once for all branches alike, then filled in.
-
-    Threat: a page that is quicker because somebody was here before. What is kept is never of one
-    branch: it goes by language, view, the crowd's size, whether there is a group, and the day of
-    the opening; it is made at an address of its own, so that nothing of a request gets in.
-    """
-    own = (card.slug, card.name, card.path, card.superior_name)
-    ticket = fresh_ticket(card.slug, found.lock_id)
-    values = [str(escape(value)) for value in (*own, ticket)]
-    return "".join(
-        part if place % 2 == 0 else values[int(part)]
-        for place, part in enumerate(_layout(card, found))
-    )
-
-
-def _layout(card: BranchCard, found: Front) -> list[str]:
-    """The page in pieces: its text, and between the pieces the places of `_OWN`."""
-    kept = kept_in_links()
+    """The form of an open box, blank: it goes by the crowd's size, the group, the opening's day."""
     opens_next = opens_by(found.locked_on, clock().today())
-    alike = (*kept.items(), card.crowd, bool(card.superior_box_id), opens_next, request.script_root)
-    layouts: dict[object, list[str]] = current_app.extensions.setdefault("blank_forms", {})
-    if alike not in layouts:
-        if len(layouts) >= _MOST_LAYOUTS:
-            layouts.clear()
-        mark = secrets.token_hex(16)
-        marks = {name: f"{mark}-{place}-" for place, name in enumerate(_OWN)}
-        root = {"SCRIPT_NAME": request.script_root}
-        at = f"/box/{marks['slug']}"
-        with current_app.test_request_context(at, query_string=kept, environ_overrides=root):
-            page = _laid_out(_marked(card, marks), Typed(), marks["ticket"], opens_next)
-        layouts[alike] = re.split(f"{mark}-([0-9])-", page)
-    return layouts[alike]
+    own = {
+        "slug": card.slug,
+        "name": card.name,
+        "path": card.path,
+        "superior_name": card.superior_name,
+        "ticket": fresh_ticket(card.slug, found.lock_id),
+    }
+
+    def blank(marks: dict[str, str]) -> str:
+        return _laid_out(_marked(card, marks), Typed(), marks["ticket"], opens_next)
+
+    alike = (card.crowd, bool(card.superior_box_id), opens_next)
+    return layouts.filled("/box/{slug}", alike, own, blank)
 
 
 def _marked(card: BranchCard, marks: dict[str, str]) -> BranchCard:

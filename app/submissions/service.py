@@ -205,8 +205,8 @@ def drop(
     `first` is `receipt_of(...)` made before the transaction. Raises StaleTicketError after an
     opening, Conflict when nobody keeps the box.
     """
-    opening_key = _held(session, ticket)
-    box_key = sealing.current_box_key(session, opinion.box_id)
+    opening_key, box_key = sealing.keys_for_drop(session, opinion.box_id)
+    _require_fresh(ticket, opening_key)
     if box_key is None:
         raise Conflict(N_("这个意见箱现在没有人保管，暂时关着，什么都没有收下。请打电话来说。"))
     packed = attachments.pack(opinion.files)
@@ -247,13 +247,11 @@ def _content(opinion: Opinion, receipt: Receipt, packed: Packed) -> Content:
     )
 
 
-def _held(session: Session, ticket: Ticket) -> OpeningKey:
-    key = sealing.opening_key_shared(session)
+def _require_fresh(ticket: Ticket, key: OpeningKey) -> None:
     if key.id != ticket.opening_key_id:
         raise StaleTicketError(
             N_("您写的时候，意见箱刚好开过一次，这一页要换新的。您写的都还在，请再点一次按钮就好。")
         )
-    return key
 
 
 # --- coming back --------------------------------------------------------------------------------
@@ -299,7 +297,8 @@ def act(session: Session, pen: Pen, ticket: Ticket, deed: Act) -> None:
     StaleTicketError, Conflict.
     """
     keys = _keys(ticket)
-    opening_key = _held(session, ticket)
+    opening_key = sealing.opening_key_shared(session)
+    _require_fresh(ticket, opening_key)
     # Sent on Sunday and once more on Monday it would find another week's places free.
     if any(lying.ticket_id == ticket.id for lying in lying_acts(session, pen, keys).values()):
         return

@@ -9,11 +9,11 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
-from app import crypto, qr
+from app import crypto, layouts, qr
 from app.cases import terms, thread
 from app.db import reading, transaction
 from app.errors import N_, Conflict, DomainError, Invalid, TooMany
-from app.i18n import gettext, sentence
+from app.i18n import gettext, ngettext, sentence
 from app.organisation.service import Branch
 from app.organisation.views import BranchCard, box_card
 from app.pictures import cleaning
@@ -62,7 +62,7 @@ def box(slug: str) -> ResponseReturnValue:
     except (Conflict, Invalid, TooMany) as error:
         return _refused_form(card, typed, error, form.ticket.data)
     holder = card.superior_name if opinion.place else card.name
-    return _receipt_page(holder, receipt, sum(map(len, opinion.files)), found)
+    return _receipt_page(slug, holder, receipt, sum(map(len, opinion.files)), found)
 
 
 def _refused_form(
@@ -185,20 +185,29 @@ def _undecided_page(card: BranchCard, typed: Typed, text: str, ticket: str | Non
     )
 
 
-def _receipt_page(holder: str, receipt: Receipt, pictures: int, found: Front) -> str:
+def _receipt_page(slug: str, holder: str, receipt: Receipt, pictures: int, found: Front) -> str:
     keep_secret()
     promise = str(receipt.promise)
-    return render_template(
-        "submissions/dropped.html",
-        receipt={
-            "code_display": crypto.display_code(receipt.code),
-            "promise": promise,
-            "by": receipt.promise.by,
-            "branch_name": holder,
-            "opens_next": opens_by(found.locked_on, clock().today()),
-            "pictures": pictures,
-        },
-        terms=terms.current(),
-        qr=qr.picture(promise, gettext(N_("承诺的二维码"))),
-        ticket=thread_ticket(found.lock_id, receipt.keys),
-    )
+    opens_next = opens_by(found.locked_on, clock().today())
+    own = {
+        "slug": slug,
+        "holder": holder,
+        "code": crypto.display_code(receipt.code),
+        "promise": promise,
+        "enclosed": ngettext("附了 %(num)d 张图", "附了 %(num)d 张图", pictures),
+        "qr": qr.picture(promise, gettext(N_("承诺的二维码"))),
+        "ticket": thread_ticket(found.lock_id, receipt.keys),
+    }
+
+    def receipt_page(marks: dict[str, str]) -> str:
+        return render_template(
+            "submissions/dropped.html",
+            own=marks,
+            by=receipt.promise.by,
+            opens_next=opens_next,
+            enclosed=bool(pictures),
+            terms=terms.current(),
+        )
+
+    alike = (receipt.promise.by, opens_next, bool(pictures), terms.current())
+    return layouts.filled("/box/{slug}", alike, own, receipt_page)

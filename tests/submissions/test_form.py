@@ -27,7 +27,7 @@ def other(app: Flask, box: BoxInHand) -> BoxInHand:
 
 
 def layouts(app: Flask) -> str:
-    return repr(app.extensions.get("blank_forms", {}))
+    return repr(app.extensions.get("layouts", {}))
 
 
 def test_a_form_that_was_laid_out_for_one_branch_names_the_other_alone(
@@ -38,7 +38,7 @@ def test_a_form_that_was_laid_out_for_one_branch_names_the_other_alone(
     assert "longtan" not in second
     assert "石桥&lt;b&gt;&amp;支部" in second
     assert "jiandu监督组" in second
-    assert len(app.extensions["blank_forms"]) == 1
+    assert len(app.extensions["layouts"]) == 1
 
 
 def test_what_is_kept_of_a_form_is_of_no_branch_and_of_no_request(
@@ -47,7 +47,7 @@ def test_what_is_kept_of_a_form_is_of_no_branch_and_of_no_request(
     for query in ("", "?lang=en", "?view=large", "?lang=zh-Hant&view=large&q=somebody"):
         assert speaker.get(f"/box/longtan{query}").form("/box/longtan").fields["ticket"]
     kept = layouts(app)
-    assert len(app.extensions["blank_forms"]) == 4
+    assert len(app.extensions["layouts"]) == 4
     for own in ("longtan", "jiandu", other.slug, "somebody"):
         assert own not in kept
 

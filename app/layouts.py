@@ -1,0 +1,60 @@
+"""Pages that are the same for everybody but for a few words: laid out once, then filled in.
+
+Threat: a page that is quicker because somebody was here before, or that shows one reader what was
+another's. What is kept is never of one branch and never of one speaker: a layout is made with marks
+in the place of all their own words, at an address of its own, so that nothing of a request gets in.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Hashable, Mapping
+
+from flask import current_app, request
+from markupsafe import escape
+
+from app.i18n import kept_in_links
+
+_MOST = 500
+
+
+def filled(
+    at: str,
+    alike: Hashable,
+    own: Mapping[str, str],
+    lay_out: Callable[[dict[str, str]], str],
+) -> str:
+    """A page with its own words in it, escaped unless they are markup.
+
+    `at` is its address with its own words as fields (`/box/{slug}`), `alike` what else it depends
+    on besides language, view and host; `lay_out` renders it with marks for its own words.
+    """
+    values = [str(escape(value)) for value in own.values()]
+    return "".join(
+        part if place % 2 == 0 else values[int(part)]
+        for place, part in enumerate(_pieces(at, alike, own, lay_out))
+    )
+
+
+def _pieces(
+    at: str,
+    alike: Hashable,
+    own: Mapping[str, str],
+    lay_out: Callable[[dict[str, str]], str],
+) -> list[str]:
+    """The page in pieces: its text, and between the pieces the places of its own words."""
+    kept = kept_in_links()
+    key = (lay_out.__qualname__, alike, *kept.items(), request.root_url)
+    layouts: dict[Hashable, list[str]] = current_app.extensions.setdefault("layouts", {})
+    if key not in layouts:
+        if len(layouts) >= _MOST:
+            layouts.clear()
+        mark = secrets.token_hex(16)
+        marks = {name: f"{mark}-{place}-" for place, name in enumerate(own)}
+        with current_app.test_request_context(
+            at.format(**marks), base_url=request.root_url, query_string=kept
+        ):
+            page = lay_out(marks)
+        layouts[key] = re.split(f"{mark}-([0-9])-", page)
+    return layouts[key]
