@@ -96,10 +96,11 @@ def require_own_words(
     `written` maps a part to its words, `cited` are (case, paraphrase). Every opinion of the box
     that the keys open is compared, the newest 2,000. Raises Invalid (field `cite` or the part's).
     """
+    some = queue.newest(box_id, [s for s in State if s not in _DESTROYED], MOST_COMPARED)
     newest = (
         sa.select(Case.id)
-        .where(Case.box_id == box_id, Case.state.not_in(_DESTROYED))
-        .order_by(Case.opened_on.desc(), Case.id)
+        .join(some, some.c.id == Case.id)
+        .order_by(Case.clock_on.desc(), Case.id.desc())
         .limit(MOST_COMPARED)
     )
     opinions = {one.case_id: one for one in _opened(session, _of_box(desk, box_id), newest)}

@@ -148,6 +148,22 @@ def _first(
     return sa.union(*(sa.select(first.subquery().c.id) for first in firsts)).subquery()
 
 
+def newest(box_id: str, states: Iterable[State], most: int) -> sa.Subquery:
+    """The ids of at least so many of a box's cases in these states, those with the newest clocks.
+
+    Each state's newest are the end of one stretch of an index: what lies before isn't read.
+    """
+    newest_first = (Case.clock_on.desc(), Case.id.desc())
+    ends = [
+        sa.select(Case.id)
+        .where(Case.box_id == box_id, Case.state == state)
+        .order_by(*newest_first)
+        .limit(most)
+        for state in states
+    ]
+    return sa.union_all(*(sa.select(end.subquery().c.id) for end in ends)).subquery()
+
+
 def open_condition() -> sa.ColumnElement[bool]:
     """What waits for the committee: with the states as the index of what is open names them, to
     the letter, or it isn't used and every case is read."""

@@ -77,16 +77,13 @@ def alike(session: Session, desk: Unlocked, case: Case, text: str) -> list[Liken
     Answered ones are looked at too: the same answer may serve. Nothing is stored.
     """
     states = (*terms.OPEN_STATES, State.ASKED, State.ANSWERED, State.CLOSED)
+    newest = queue.newest(case.box_id, states, MOST_COMPARED)
     query = (
         sa.select(Case.id, ThreadItem.item_id, Case.state)
+        .join(newest, newest.c.id == Case.id)
         .join(ThreadItem, ThreadItem.case_id == Case.id)
-        .where(
-            Case.box_id == case.box_id,
-            Case.id != case.id,
-            Case.state.in_(states),
-            ThreadItem.kind == ItemKind.OPINION,
-        )
-        .order_by(Case.opened_on.desc(), Case.id)
+        .where(Case.id != case.id, ThreadItem.kind == ItemKind.OPINION)
+        .order_by(Case.clock_on.desc(), Case.id.desc())
         .limit(MOST_COMPARED)
     )
     own = _pairs(text)
