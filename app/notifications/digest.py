@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.cases import terms
 from app.cases.models import Case
-from app.cases.queue import overdue_condition
+from app.cases.queue import open_condition, overdue_condition
 from app.cases.workflow import State
 from app.notifications.service import Waiting
 from app.organisation.models import Box, Unit, UnitKind
@@ -39,7 +39,7 @@ def _by_box(session: Session, today: dt.date) -> dict[str, tuple[int, ...]]:
             sa.func.sum(sa.case((late, 1), else_=0)),
         )
         .join(Case, Case.box_id == Box.id)
-        .where(Case.state.in_(terms.OPEN_STATES))
+        .where(open_condition())
         .group_by(Box.unit_id)
     )
     return {unit_id: tuple(map(int, numbers)) for unit_id, *numbers in rows}

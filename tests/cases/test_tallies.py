@@ -119,13 +119,13 @@ def test_after_any_openings_and_moves_the_tallies_equal_a_fresh_count(
         with scene.writing() as session:
             for case in session.scalars(sa.select(Case).order_by(Case.id)).all():
                 for _ in range(dice.randrange(4)):
-                    moved[_any_move(scene, session, case, boxes, dice)] += 1
+                    moved[any_move(scene, session, case, boxes, dice)] += 1
         assert counted(scene) == counted_anew(scene)
     assert moved[Move.APPROVE]
     assert moved[Move.REFER]
 
 
-def _any_move(
+def any_move(
     scene: Scene,
     session: Session,
     case: Case,
