@@ -27,7 +27,7 @@ _MEETING = "会议于　　年　　月　　日召开，应到　　人，实�
 def first_draft(session: Session, unit: Unit, today: dt.date) -> Text:
     """What is known of a unit up to today, in the three parts; the committee writes the rest."""
     slug = "" if unit.kind is UnitKind.COUNTY else unit.slug
-    whole = statistics.figures(session, today, slug=slug).whole
+    whole = statistics.whole(session, today, slug=slug)
     kept, open_ = _promises(session, unit.id, today)
     return Text(
         title=f"{unit.name}{today.year}年{today.month}月通报",

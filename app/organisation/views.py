@@ -122,5 +122,5 @@ def branch(slug: str) -> str:
             answers=answers.newest(session, 10, box_ids=[found.box_id]) if found.box_id else [],
             bulletins=published.newest(session, NEWEST, today, unit_id=found.id),
             rounds=evaluations.newest(session, NEWEST, unit_id=found.id),
-            whole=None if told else statistics.figures(session, today, slug=slug).whole,
+            whole=None if told else statistics.whole(session, today, slug=slug),
         )

@@ -111,10 +111,7 @@ def figures(
     Raises NotFound.
     """
     places = _places(session)
-    chosen = next((place for place in places.values() if place.slug == slug), None)
-    if slug and (chosen is None or chosen.kind is UnitKind.GROUP):
-        raise NotFound(N_("没有找到这个单位。请从列出来的里面选。"))
-    top = chosen if chosen and chosen.kind is not UnitKind.COUNTY else None
+    top = _top(places, slug)
     keys, boxes = _keys(places, top)
     rows = _rows(session, boxes if top else None, period)
     below, by_month = tally.gather(rows, today, keys)
@@ -137,7 +134,30 @@ def figures(
     )
 
 
+def whole(session: Session, today: dt.date, *, slug: str = "") -> Tally:
+    """What all cases of a place come to, and nothing else of its figures. Raises NotFound."""
+    places = _places(session)
+    top = _top(places, slug)
+    keys, boxes = _keys(places, top)
+    _, by_month = tally.gather(_rows(session, boxes if top else None, None), today, keys)
+    return tally.total(by_month.values())
+
+
+def rated(session: Session, today: dt.date, *, slug: str = "") -> tuple[Rated, ...]:
+    """How a place's answers were rated, and nothing else of its figures. Raises NotFound."""
+    places = _places(session)
+    return _rated(session, places, _top(places, slug), today)
+
+
 # --- places ---------------------------------------------------------------------------------------
+
+
+def _top(places: dict[str, Place], slug: str) -> Place | None:
+    """The chosen place; None: the county."""
+    chosen = next((place for place in places.values() if place.slug == slug), None)
+    if slug and (chosen is None or chosen.kind is UnitKind.GROUP):
+        raise NotFound(N_("没有找到这个单位。请从列出来的里面选。"))
+    return chosen if chosen and chosen.kind is not UnitKind.COUNTY else None
 
 
 def _places(session: Session) -> dict[str, Place]:
@@ -358,4 +378,4 @@ def _groups(quarter: str, groups: list[tuple[str, int]]) -> Spoke:
 
 def county_totals(session: Session, today: dt.date) -> Tally:
     """The county's totals as they are published: what `verify-log` holds against the log."""
-    return figures(session, today).whole
+    return whole(session, today)
