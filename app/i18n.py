@@ -135,6 +135,7 @@ def _context() -> dict[str, object]:
         "demo": config.demo,
         "county_name": config.county_name,
         "county_phone": config.county_phone,
+        "public_url": config.public_url,
         "language_links": [
             (code, name, _here(lang=None if code == SOURCE else code))
             for code, name in LANGUAGES.items()

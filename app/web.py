@@ -323,7 +323,11 @@ def protection() -> str:
 @blueprint.get("/help")
 def how() -> str:
     """How a speaker goes about it, on one page to print."""
-    return render_template("pages/help.html", terms=terms.current())
+    return render_template(
+        "pages/help.html",
+        terms=terms.current(),
+        address=site_url(url_for("organisation.home", lang=None, view=None)),
+    )
 
 
 @blueprint.post("/leave")

@@ -13,7 +13,7 @@ from app.organisation.models import Box, Unit
 from app.organisation.service import Branch
 from app.staff.models import Role
 
-MOST_LISTED = 60
+MOST_LISTED = 20  # more: looked up by name
 
 
 @dataclass(frozen=True)

@@ -80,15 +80,21 @@ def _desk(slug: str, channel: str) -> Desk:
 @blueprint.get("")
 @guard.desk(*WHO)
 def index() -> str:
-    """The branches within reach, and the three desks of each; the office looks one up."""
+    """The branches within reach, and the three desks of each; who has many looks one up."""
     q = request.args.get("q", "").strip()[:100]
+    within = reach()
     with reading() as session:
-        listed = [] if reach().everywhere else rights.boxes(session, reach())
+        listed = (
+            []
+            if within.everywhere
+            else rights.boxes(session, within, at_most=rights.MOST_LISTED + 1)
+        )
+        looked_up = within.everywhere or len(listed) > rights.MOST_LISTED
         return render_template(
             "intake/index.html",
             q=q,
-            everywhere=reach().everywhere,
-            branches=search(session, q) if q and reach().everywhere else listed,
+            looked_up=looked_up,
+            branches=search(session, q, within=within.within()) if looked_up else listed,
             most_forms=service.MOST_FORMS,
         )
 

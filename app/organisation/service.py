@@ -173,25 +173,36 @@ def named(session: Session, typed: str) -> Branch | None:
     return _branch(found) if found else None
 
 
-def search(session: Session, typed: str, *, everything: bool = False) -> list[Branch]:
+def search(
+    session: Session,
+    typed: str,
+    *,
+    everything: bool = False,
+    within: sa.ColumnElement[bool] | None = None,
+) -> list[Branch]:
     """At most 20 branches in whose name, or whose unit's name, every word typed stands.
 
     A word of Latin letters is looked for in their pinyin too, whole or by initials; where nothing
     is found, Chinese words by their sound: one wrong character, or another script, is no obstacle.
     Names that begin with the first word come first. What was merged is found by its old name;
-    `everything`: units without a box and closed ones too.
+    `everything`: units without a box and closed ones too; `within`: of these units alone.
     """
     words = typed.casefold().split()[:5]
     if not words:
         return []
-    found = _found(session, words, everything)
+    places = sa.true() if within is None else within
+    found = _found(session, words, places, everything=everything)
     sounds = [search_key(word).partition(" ")[0] for word in words]
-    return found or (_found(session, sounds, everything) if sounds != words else [])
+    if found or sounds == words:
+        return found
+    return _found(session, sounds, places, everything=everything)
 
 
-def _found(session: Session, words: list[str], everything: bool) -> list[Branch]:
+def _found(
+    session: Session, words: list[str], within: sa.ColumnElement[bool], *, everything: bool
+) -> list[Branch]:
     parent = sa.orm.aliased(Unit)
-    query = _query().outerjoin(parent, Unit.parent_id == parent.id)
+    query = _query().outerjoin(parent, Unit.parent_id == parent.id).where(within)
     if not everything:
         still = Unit.closed_on.is_(None) | Unit.merged_into.is_not(None)
         query = query.join(Unit.box).where(still)

@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from app import crypto, db
 from app.db import Base
-from app.intake import service
+from app.intake import rights, service
 from app.organisation import service as organisation
-from app.organisation.models import UnitKind
+from app.organisation.models import Unit, UnitKind
 from app.sealing import service as sealing
 from app.staff.audit import AuditRow
+from app.staff.models import Role, RoleAssignment
 from app.submissions import service as submissions
 from app.submissions.lying import LyingDrop, unwrap
 from app.submissions.models import LyingItem
@@ -26,7 +27,8 @@ from config import Config
 from tests.cases.test_desk import make_keeper
 from tests.cases.test_desk_at_once import office
 from tests.conftest import Hand
-from tests.inspecting_client import elements, find, text_of
+from tests.factories import make_group
+from tests.inspecting_client import elements, find, parse, text_of
 from tests.intake.conftest import Typist, cases, open_boxes
 from tests.submissions.conftest import Speaker, lying
 from tests.visitor import Page
@@ -325,6 +327,30 @@ def test_a_keeper_keys_in_for_their_own_branch_alone(
     assert client.get("/desk/intake/nowhere/phone").status_code == 404
     index = typist.page(client.get("/desk/intake"))
     assert [e.get("data-intake") for e in find(index.tree, "data-intake")] == ["longtan"]
+
+
+def test_who_may_key_in_for_many_branches_looks_one_up_among_them(
+    app: Flask, config: Config, typist: Typist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_keeper(app, config, "longhua")
+    with app.app_context(), db.transaction() as session:
+        unit = session.scalars(sa.select(Unit).where(Unit.slug == "longtan")).one()
+        unit.group_id = None
+        make_group(session, "er", app.extensions["clock"], watches="longtan")
+        role = session.scalars(sa.select(RoleAssignment).where(RoleAssignment.unit_id == unit.id))
+        assignment = role.one()
+        assignment.role, assignment.unit_id = Role.SUPERVISOR, unit.group_id
+    client = typist.keeper.client
+
+    def listed(address: str) -> list[str]:
+        page = client.get(address).get_data(as_text=True)
+        return [e.get("data-intake") or "" for e in find(parse(page), "data-intake")]
+
+    assert listed("/desk/intake") == ["er", "longtan"]
+    monkeypatch.setattr(rights, "MOST_LISTED", 1)
+    assert listed("/desk/intake") == []
+    assert listed("/desk/intake?q=long") == ["longtan"]
+    assert listed("/desk/intake?q=longhua") == []
 
 
 def test_the_office_keys_in_for_every_branch(app: Flask, config: Config, typist: Typist) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import unicodedata
 from urllib.request import Request, urlopen
 
 import pyotp
@@ -350,4 +351,17 @@ def test_how_to_speak_prints_on_one_page(instance: Instance, browser: Browser, q
     page.goto(f"{instance.base}/help{query}")
     paper = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4")))
     assert len(paper.pages) == 1
+    page.context.close()
+
+
+def test_a_printed_list_of_branches_lacks_none_though_it_is_folded_on_the_screen(
+    instance: Instance, browser: Browser
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{instance.base}/units")
+    page.evaluate("document.querySelectorAll('details').forEach(e => (e.open = false))")
+    paper = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4")))
+    told = unicodedata.normalize("NFKC", "".join(p.extract_text() for p in paper.pages))
+    assert "何家坪镇" in told
+    assert "石桥村支部" in told
     page.context.close()

@@ -139,7 +139,7 @@ WAYS: dict[str, Way] = {
     "thread": _thread,
     "form refused": _refused,
     "code mistyped": _enter("1234-1234-1234-1234-1234-12"),
-    "code unknown": _enter("0000-0000-0000-0000-0000-97"),
+    "code unknown": _enter("0000-0000-0000-0000-0000-01"),
     "withdrawn": _withdrawn,
     "left": _left,
     "not found": _missing,
