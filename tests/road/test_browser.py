@@ -365,3 +365,15 @@ def test_a_printed_list_of_branches_lacks_none_though_it_is_folded_on_the_screen
     assert "何家坪镇" in told
     assert "石桥村支部" in told
     page.context.close()
+
+
+def test_a_printed_form_says_where_to_get_one_on_paper_and_the_screen_does_not(
+    instance: Instance, browser: Browser
+) -> None:
+    page = phone(browser)
+    page.goto(f"{instance.base}/box/demo")
+    expect(page.locator(".on-paper")).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(page.locator(".on-paper")).to_be_visible()
+    expect(page.locator("#opinion")).to_be_hidden()
+    page.context.close()
