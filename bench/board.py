@@ -19,8 +19,10 @@ from app import cli, create_app, crypto, db
 from app.campaigns import progress, service
 from app.campaigns.models import BranchProgress, Campaign, Record, Route
 from app.campaigns.service import USUAL_ACTIONS, Plan, PlannedStage
-from app.cases.models import Case, CaseEvent, CaseTally
+from app.cases import tallies
+from app.cases.models import Case, CaseEvent, CaseTally, Channel, QuarterTally
 from app.cases.workflow import Move, State
+from app.clock import quarter_of
 from app.organisation.models import Box, Member, Unit, UnitKind
 from app.sealing.models import BoxKey
 from app.staff.models import Role
@@ -80,7 +82,7 @@ def _insert(session: Session, model: type[db.Base], rows: Sequence[dict[str, Any
 
 
 def tally(session: Session) -> None:
-    """Count what was put in past the application, as it would have counted it."""
+    """Count what was put in past the application, as it would have counted it: answered today."""
     answered = sa.select(CaseEvent.case_id).where(CaseEvent.move == Move.APPROVE).distinct()
     told = answered.subquery()
     by = (Case.box_id, Case.opened_on)
@@ -90,6 +92,17 @@ def tally(session: Session) -> None:
     session.execute(sa.delete(CaseTally))
     columns = ["box_id", "opened_on", "received", "answered"]
     session.execute(sa.insert(CaseTally).from_select(columns, found.group_by(*by)))
+    columns = ["quarter", "box_id", "move", "seen", "number"]
+    quarter = sa.literal(quarter_of(clock().today()))
+    seen = Case.channel != Channel.WEB
+    events = (
+        sa.select(quarter, Case.box_id, CaseEvent.move, seen, sa.func.count())
+        .join(Case, Case.id == CaseEvent.case_id)
+        .where(CaseEvent.move.in_(tallies.BY_QUARTER))
+        .group_by(Case.box_id, CaseEvent.move, seen)
+    )
+    session.execute(sa.delete(QuarterTally))
+    session.execute(sa.insert(QuarterTally).from_select(columns, events))
 
 
 def _case(box_id: object, today: dt.date, dice: random.Random) -> dict[str, object]:

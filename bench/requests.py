@@ -261,7 +261,7 @@ GROUPS = {"form": ("page", "box"), "drop": ("put", "sealed")} | dict.fromkeys(
     ("receipt", "queue", "deep", "slip", "vote", "proof", "board"), ()
 )
 GROWN = ("receipt", "queue", "deep", "slip", "vote", "proof", "board", "form", "drop")
-MUST = frozenset({"receipt", "queue", "deep", "slip", "vote", "proof"})
+MUST = frozenset({"receipt", "queue", "deep", "slip", "vote", "proof", "board"})
 
 
 def report(floor: dict[str, Lane], counties: dict[int, dict[str, Lane]]) -> None:

@@ -39,8 +39,9 @@ def test_speakers_tables_have_no_row_number(app: Flask) -> None:
             tables = {row.name: row.sql or "" for row in rows}
         for name in ("lying_item", "case", "case_event", "thread_item", "sealed_item", "key_wrap",
                      "pending_leaf", "log_leaf", "log_node", "log_head", "answer",
-                     "speaker_tally", "case_tally", "slip_hash", "sealed_ballot", "sealed_comment",
-                     "ballot", "tally", "comment", "lying_piece", "attachment_piece"):  # fmt: skip
+                     "speaker_tally", "case_tally", "slip_hash", "quarter_tally", "sealed_ballot",
+                     "sealed_comment", "ballot", "tally", "comment", "lying_piece",
+                     "attachment_piece"):  # fmt: skip
             assert "WITHOUT ROWID" in tables[name], name
 
 

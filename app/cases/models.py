@@ -217,6 +217,29 @@ class CaseTally(Base):
     )
 
 
+class QuarterTally(Base):
+    """How often a box's cases were answered, or rated, in a quarter.
+
+    `seen`: under codes that a member of staff had seen. Always what a fresh count of the events
+    would say; a rating's event is written at an opening, and so is this.
+    """
+
+    __tablename__ = "quarter_tally"
+
+    quarter: Mapped[str] = mapped_column(sa.String(6), primary_key=True)
+    box_id: Mapped[str] = mapped_column(
+        sa.ForeignKey("box.id", ondelete="RESTRICT"), primary_key=True
+    )
+    move: Mapped[Move] = mapped_column(enum_type(Move, "move"), primary_key=True)
+    seen: Mapped[bool] = mapped_column(primary_key=True)
+    number: Mapped[int]
+
+    __table_args__ = (
+        sa.CheckConstraint("number >= 0", name="number_not_negative"),
+        UNORDERED,
+    )
+
+
 class ThreadItem(Base):
     """A sealed item's place in a case's thread."""
 

@@ -38,8 +38,7 @@ def move(session: Session, case: Case, step: Move, today: dt.date) -> None:
         case.state_before = None
     case.state = target
     case.state_on = today
-    if step is Move.APPROVE:
-        tallies.approving(session, case)
+    tallies.moving(session, case, step, today)
     session.add(
         CaseEvent(
             case_id=case.id,

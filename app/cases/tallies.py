@@ -1,7 +1,8 @@
-"""How many opened cases a box holds and how many were ever answered, by the day of their opening.
+"""How many cases a box holds and how many were ever answered, by the day of their opening; how
+often it answered and was rated, by quarter.
 
-Counting a box's cases anew would take the longer, the more there ever were. So whatever makes a
-case, gives it to another box or answers it, counts it here in the same transaction.
+Counting anew would take the longer, the more cases there ever were. So whatever makes a case, gives
+it to another box, answers or rates it, counts it here in the same transaction.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import db
-from app.cases.models import Case, CaseEvent, CaseTally
+from app.cases.models import Case, CaseEvent, CaseTally, Channel, QuarterTally
 from app.cases.workflow import Move
+from app.clock import quarter_of
 
+# What the public figures tell of a quarter.
+BY_QUARTER = (Move.APPROVE, Move.RATE_CONTENT, Move.RATE_DISSATISFIED)
 _KEYS = (CaseTally.box_id, CaseTally.opened_on)
 
 
@@ -36,11 +40,19 @@ def referred(session: Session, case: Case, from_box_id: str) -> None:
         _add(session, box_id, case.opened_on, received=step)
 
 
-def approving(session: Session, case: Case) -> None:
-    """A case is about to be answered: the first time it counts."""
-    before = sa.exists().where(CaseEvent.case_id == case.id, CaseEvent.move == Move.APPROVE)
-    if not session.scalar(sa.select(before)):
-        _add(session, case.box_id, case.opened_on, answered=1)
+def moving(session: Session, case: Case, step: Move, today: dt.date) -> None:
+    """A case is about to be moved: its first answer counts by the day of its opening, every answer
+    and rating by the quarter in which it is given."""
+    if step is Move.APPROVE:
+        before = sa.exists().where(CaseEvent.case_id == case.id, CaseEvent.move == Move.APPROVE)
+        if not session.scalar(sa.select(before)):
+            _add(session, case.box_id, case.opened_on, answered=1)
+    if step in BY_QUARTER:
+        seen = case.channel is not Channel.WEB
+        keys = {"quarter": quarter_of(today), "box_id": case.box_id, "move": step, "seen": seen}
+        row = db.insert(session, QuarterTally).values(**keys, number=1)
+        more = {"number": QuarterTally.number + 1}
+        session.execute(row.on_conflict_do_update(index_elements=list(keys), set_=more))
 
 
 def _add(

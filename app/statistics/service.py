@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app import suppression
-from app.cases.models import Answer, Case, CaseEvent, Channel
+from app.cases.models import Answer, Case, CaseEvent, Channel, QuarterTally
 from app.cases.workflow import Move
 from app.clock import quarter_of
 from app.errors import N_, NotFound
@@ -143,10 +143,11 @@ def whole(session: Session, today: dt.date, *, slug: str = "") -> Tally:
     return tally.total(by_month.values())
 
 
-def rated(session: Session, today: dt.date, *, slug: str = "") -> tuple[Rated, ...]:
-    """How a place's answers were rated, and nothing else of its figures. Raises NotFound."""
+def rated(session: Session, today: dt.date, *, slug: str = "") -> Rated | None:
+    """How a place's answers were rated in the newest quarter that is told. Raises NotFound."""
     places = _places(session)
-    return _rated(session, places, _top(places, slug), today)
+    found = _rated(session, places, _top(places, slug), today, newest=True)
+    return found[0] if found else None
 
 
 # --- places ---------------------------------------------------------------------------------------
@@ -290,26 +291,28 @@ def _coverage(
 
 
 def _rated(
-    session: Session, places: dict[str, Place], top: Place | None, today: dt.date
+    session: Session,
+    places: dict[str, Place],
+    top: Place | None,
+    today: dt.date,
+    *,
+    newest: bool = False,
 ) -> tuple[Rated, ...]:
-    """The ratings of whole quarters that are over, newest first; one query.
+    """The ratings of whole quarters that are over, newest first, or of the newest; one query.
 
     Each answer and each rating counts by its event, so that a quarter once told never changes. A
     silence is no rating.
     """
     unit_of = {p.box_id: _unit_above(places, p).id for p in places.values() if p.box_id}
-    moves = (Move.APPROVE, Move.RATE_CONTENT, Move.RATE_DISSATISFIED)
-    columns = (Case.box_id, Case.channel, CaseEvent.move, CaseEvent.moved_on)
-    query = (
-        sa.select(*columns, sa.func.count())
-        .join(Case, Case.id == CaseEvent.case_id)
-        .where(CaseEvent.move.in_(moves), CaseEvent.moved_on < _quarter_start(today))
-        .group_by(*columns)
-    )
+    row = QuarterTally
+    query = sa.select(row.quarter, row.box_id, row.move, row.seen, row.number)
+    over = row.quarter < quarter_of(today)
+    if newest:
+        over = row.quarter == sa.select(sa.func.max(row.quarter)).where(over).scalar_subquery()
     quarters: dict[str, Counter[tuple[str, str]]] = {}
-    for box_id, channel, move, on, number in session.execute(query):
-        sort = move if move is Move.APPROVE or channel is Channel.WEB else "seen"
-        counts = quarters.setdefault(quarter_of(on), Counter())
+    for quarter, box_id, move, seen, number in session.execute(query.where(over)):
+        sort = "seen" if seen and move is not Move.APPROVE else move
+        counts = quarters.setdefault(quarter, Counter())
         for place in {unit_of[box_id], box_id}:
             counts[place, sort] += number
     units = sorted(set(unit_of.values()))
@@ -319,10 +322,6 @@ def _rated(
     return tuple(
         _quarter(quarter, counts, units, chosen) for quarter, counts in sorted(quarters.items())
     )[::-1]
-
-
-def _quarter_start(today: dt.date) -> dt.date:
-    return dt.date(today.year, (today.month - 1) // 3 * 3 + 1, 1)
 
 
 def _quarter(

@@ -83,8 +83,7 @@ def _rated(session: Session, unit: Unit | None) -> Rated | None:
     over, and never a branch."""
     if unit is None or unit.kind is not UnitKind.UNIT:
         return None
-    told = statistics.rated(session, clock().today(), slug=unit.slug)
-    return told[0] if told else None
+    return statistics.rated(session, clock().today(), slug=unit.slug)
 
 
 def _address(**changes: str | None) -> str:

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.cases import record, referral
-from app.cases.models import Case, CaseEvent, CaseTally
+from app.cases.models import Case, CaseEvent, CaseTally, Channel, QuarterTally
 from app.cases.workflow import Move, State, legal
+from app.clock import quarter_of
 from app.organisation import service as organisation
 from app.organisation.service import Branch
 from app.submissions.service import About
@@ -42,6 +43,24 @@ def counted_anew(scene: Scene) -> Counted:
     received = Counter((case.box_id, case.opened_on) for case in cases)
     answered = Counter((case.box_id, case.opened_on) for case in cases if case.id in told)
     return {key: (number, answered[key]) for key, number in received.items()}
+
+
+def quarters(scene: Scene) -> dict[tuple[str, str, str, bool], int]:
+    """What stands in the tallies of answers and ratings."""
+    with scene.app.app_context(), db.reading() as session:
+        rows = session.scalars(sa.select(QuarterTally)).all()
+    return {(row.quarter, row.box_id, row.move, row.seen): row.number for row in rows}
+
+
+def quarters_anew(scene: Scene) -> dict[tuple[str, str, str, bool], int]:
+    """The same from every event there is."""
+    moves = (Move.APPROVE, Move.RATE_CONTENT, Move.RATE_DISSATISFIED)
+    query = sa.select(CaseEvent, Case).join(Case, Case.id == CaseEvent.case_id)
+    with scene.app.app_context(), db.reading() as session:
+        return Counter(
+            (quarter_of(event.moved_on), case.box_id, event.move, case.channel is not Channel.WEB)
+            for event, case in session.execute(query.where(CaseEvent.move.in_(moves)))
+        )
 
 
 def test_a_drop_counts_once_its_box_is_opened_and_not_before(scene: Scene) -> None:
@@ -78,10 +97,22 @@ def test_a_speaker_who_takes_something_back_moves_no_tally(scene: Scene) -> None
     """Taking back acts at once: a number that moved with it would tell the hour."""
     first, _ = scene.opened("路灯坏了")
     second, _ = scene.opened("桥坏了")
-    before = counted(scene)
+    before = counted(scene), quarters(scene)
     scene.withdraw(first)
     scene.burn(second)
-    assert counted(scene) == before == counted_anew(scene)
+    assert (counted(scene), quarters(scene)) == before
+    assert counted(scene) == counted_anew(scene)
+
+
+def test_a_rating_counts_once_its_box_is_opened_and_not_before(scene: Scene) -> None:
+    receipt, case_id = scene.opened("路灯坏了")
+    scene.answer(case_id)
+    before = quarters(scene)
+    scene.act(receipt, "rate", value="satisfied")
+    assert quarters(scene) == before
+    scene.open_boxes()
+    rated = ("2026Q4", scene.here.box_id, Move.RATE_CONTENT, False)
+    assert quarters(scene) == {**before, rated: 1}
 
 
 @pytest.mark.schema
@@ -95,11 +126,18 @@ def test_an_earlier_versions_cases_are_counted_when_the_tallies_come(
     _, case_id = scene.opened("桥坏了")
     scene.answer(answered, "这次真的修好了。")
     refer(scene, case_id, scene.there, scene.here)
+    with scene.writing() as session:
+        scene.case(session, answered).channel = Channel.PAPER
+    scene.act(receipt, "rate", value="satisfied")
+    hand.forward(days=60)  # into the next quarter, another year
+    scene.open_boxes()
     before = counted(scene)
     with scene.app.app_context():
         db.downgrade("0017")
         db.upgrade()
     assert counted(scene) == before == counted_anew(scene)
+    assert quarters(scene) == quarters_anew(scene)
+    assert len(quarters(scene)) == 3
     assert sorted(before.values()) == [(1, 0), (1, 1)]
 
 
@@ -110,17 +148,18 @@ def test_after_any_openings_and_moves_the_tallies_equal_a_fresh_count(
     dice = random.Random(seed)
     boxes = {box.box_id: box for box in (scene.here, scene.there, scene.group)}
     moved: Counter[Move] = Counter()
-    for _ in range(10):
-        hand.forward(days=dice.randrange(3))
+    for _ in range(6):
+        hand.forward(days=dice.choice((0, 1, 2, 30)))
         with scene.writing() as session:
-            for box in dice.choices(list(boxes.values()), k=dice.randrange(4)):
+            for box in dice.choices(list(boxes.values()), k=2 + dice.randrange(3)):
                 drop(session, scene.config, scene.clock, box)
         scene.open_boxes()
         with scene.writing() as session:
             for case in session.scalars(sa.select(Case).order_by(Case.id)).all():
-                for _ in range(dice.randrange(4)):
+                for _ in range(dice.randrange(5)):
                     moved[any_move(scene, session, case, boxes, dice)] += 1
         assert counted(scene) == counted_anew(scene)
+        assert quarters(scene) == quarters_anew(scene)
     assert moved[Move.APPROVE]
     assert moved[Move.REFER]
 
