@@ -363,7 +363,8 @@ def schema(stack: Stack) -> list[Verdict]:
 # Tables in which a row exists because somebody spoke.
 _SPEAKERS = frozenset(
     {"lying_item", "lying_piece", "attachment_piece", "case", "case_event", "thread_item",
-     "sealed_item", "key_wrap", "pending_leaf", "answer", "speaker_tally"}
+     "sealed_item", "key_wrap", "pending_leaf", "answer", "speaker_tally", "case_tally",
+     "quarter_tally"}
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from app import db
 from app.cases import queue
 from app.cases.models import Case
 from app.cases.queue import Unlocked
+from app.cases.workflow import State
 from app.clock import Clock
 from config import Config
 from tests.cases.test_desk import Keeper, make_keeper, opened
@@ -74,6 +75,36 @@ def test_pages_of_several_boxes_and_states_follow_one_clock(
     found = pages(app, desk, clock)
     assert [len(page) for page in found[:-1]] == [queue.PAGE] * (len(found) - 1)
     assert [case_id for page in found for case_id in page] == wanted
+
+
+def test_the_newest_of_a_box_are_read_without_sorting_the_rest(
+    app: Flask, clock: Clock, box: BoxInHand
+) -> None:
+    early, states = clock.today().replace(day=2), (State.WAITING, State.CLOSED)
+    with app.app_context(), db.transaction() as session:
+        ids = list(session.scalars(sa.select(Case.id).order_by(Case.id)))
+        for state, some in (("closed", ids[::2]), ("declined", ids[1::5])):
+            session.execute(sa.update(Case).where(Case.id.in_(some)).values(state=state))
+        session.execute(sa.update(Case).where(Case.id.in_(ids[:20])).values(clock_on=early))
+        wanted = {
+            state: list(
+                session.scalars(
+                    sa.select(Case.id)
+                    .where(Case.state == state)
+                    .order_by(Case.clock_on.desc(), Case.id.desc())
+                )
+            )[:6]
+            for state in states
+        }
+    query = sa.select(queue.newest(box.box_id, states, 6).c.id)
+    with app.app_context(), db.reading() as session:
+        assert sorted(session.scalars(query)) == sorted(i for some in wanted.values() for i in some)
+        if db.engine().dialect.name == "sqlite":
+            words = query.compile(db.engine(), compile_kwargs={"literal_binds": True})
+            plan = session.execute(sa.text(f"EXPLAIN QUERY PLAN {words}")).all()
+            steps = [row.detail for row in plan]
+            assert not [step for step in steps if "TEMP B-TREE" in step], steps
+            assert [step for step in steps if "COVERING INDEX ix_case_state" in step], steps
 
 
 def test_counts_stop_at_a_bound_and_the_page_says_so(
