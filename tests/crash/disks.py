@@ -85,7 +85,8 @@ def read_only(name: str, instance: Instance, disk: Path) -> list[Verdict]:
     instance.shut_down()
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     instance.start_app()
-    seen = Counter(_asked(instance, path) for path in ("/", "/readyz", "/receipt") * 2)
+    seen = Counter(_asked(instance, path) for path in ("/", "/receipt") * 2)
+    ready = _asked(instance, "/readyz")
     refused = sum(not _acknowledged(instance) for _ in range(5))
     instance.shut_down()
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
@@ -93,7 +94,8 @@ def read_only(name: str, instance: Instance, disk: Path) -> list[Verdict]:
     series.finish(load)
     told = ", ".join(f"{count} x {status}" for status, count in sorted(seen.items()))
     turned = Verdict(f"{name}: drops refused meanwhile", f"{refused} of 5", "5", refused == 5)
-    return [turned, *_told(name, series, load, told, "no 500", 500 not in seen)]
+    said = Verdict(f"{name}: /readyz meanwhile", f"{ready}", "503", ready == 503)
+    return [turned, said, *_told(name, series, load, told, "no 500", 500 not in seen)]
 
 
 def _asked(instance: Instance, path: str) -> int:
