@@ -149,7 +149,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Thousands of applications of one tree: routes and templates are compiled for the first."""
+    """Thousands of applications of one tree: routes, templates and statements are compiled once."""
     compile_builder = Rule._compile_builder
     builders: dict[tuple[object, ...], Callable[..., tuple[str, str]]] = {}
 
@@ -159,10 +159,20 @@ def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             builders[key] = compile_builder(self, append_unknown)
         return builders[key]
 
+    make_engine = db.make_engine
+    engines: dict[str, sa.Engine] = {}
+
+    def with_statements(url: str, pool: int = db.POOL) -> sa.Engine:
+        made = make_engine(url, pool)
+        first = engines.setdefault(made.dialect.name, made)
+        made.dialect, made._compiled_cache = first.dialect, first._compiled_cache
+        return made
+
     cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
     options = {**web.QuietFlask.jinja_options, "bytecode_cache": cache}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rule, "_compile_builder", compiled)
+        patch.setattr(db, "make_engine", with_statements)
         patch.setattr(web.QuietFlask, "jinja_options", options)
         yield
 
