@@ -12,7 +12,8 @@ from markupsafe import Markup
 _QUIET = 4  # modules of white on each side: the standard asks for them
 _MASK = 4  # on a page, for one reader: trying all eight would cost more than storing an opinion
 _DARK = bytes([1]) + bytes(255)  # of the library's grey, where black is 0
-_RUNS = re.compile(b"\1+|\0+")
+_END = b"\2"  # of a row
+_RUNS = re.compile(b"\1+|\0+|\2")
 _MOST = 177  # modules of the largest code there is
 # Modules of one kind after one another, as a stroke or a gap of an SVG path.
 _STEPS = {b"\1" * n: f"h{n}" for n in range(1, _MOST + 1)} | {
@@ -37,10 +38,9 @@ def modules(text: str, level: str = "L", **options: int) -> list[bytes]:
 def picture(text: str, title: str) -> Markup:
     """The code as an SVG element to stand in a page, which gives it its size and white ground."""
     rows = modules(text, data_mask=_MASK)
-    lines = ("".join(map(_STEPS.__getitem__, _RUNS.findall(row))) for row in rows)
-    path = "".join(f"M{_QUIET} {_QUIET + y}.5{line}" for y, line in enumerate(lines))
-    size = len(rows) + 2 * _QUIET
+    steps = _STEPS | {_END: f"m-{len(rows)} 1"}
+    path = "".join(map(steps.__getitem__, _RUNS.findall(_END.join(rows))))
     return Markup(
         '<svg viewBox="0 0 {0} {0}" role="img"><title>{1}</title>'
-        '<path stroke="#000" d="{2}"/></svg>'
-    ).format(size, title, path)
+        '<path stroke="#000" d="M{2} {2}.5{3}"/></svg>'
+    ).format(len(rows) + 2 * _QUIET, title, _QUIET, path)

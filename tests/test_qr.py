@@ -19,14 +19,11 @@ def drawn(svg: str) -> list[bytes]:
     """The modules of a picture, by following its path as a browser does."""
     (side,) = set(re.findall(r"\d+", re.findall(r'viewBox="0 0 (\d+ \d+)"', svg)[0]))
     rows = [bytearray(int(side)) for _ in range(int(side))]
-    x = y = 0
-    for move, to, down, gap, stroke in re.findall(
-        r"(M)(\d+) (\d+)\.5|m(\d+) 0|h(\d+)", re.findall(r' d="([^"]+)"', svg)[0]
-    ):
-        if move:
-            x, y = int(to), int(down)
+    ((x, y, path),) = re.findall(r' d="M(\d+) (\d+)\.5([^"]+)"', svg)
+    x, y = int(x), int(y)
+    for gap, down, stroke in re.findall(r"m(-?\d+) ([01])|h(\d+)", path):
         rows[y][x : x + int(stroke or 0)] = b"\1" * int(stroke or 0)
-        x += int(gap or 0) + int(stroke or 0)
+        x, y = x + int(gap or stroke), y + int(down or 0)
     return [bytes(row) for row in rows]
 
 
