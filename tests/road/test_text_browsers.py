@@ -18,6 +18,7 @@ from tests.road.test_messages import answer, opened_cases
 
 pytestmark = pytest.mark.xdist_group("browser")
 
+CODE = re.compile(r"\d{4}(?:-\d{4}){4}-\d{2}")
 ANSWER = "路灯已经修好了，谢谢您。"
 
 
@@ -61,9 +62,9 @@ def speak(browser: TextBrowser) -> str:
     browser.shows("还没投，请先看一眼", "李四（姓名）", "13800138000（电话）")
     browser.press("原样投")
     browser.shows("投进去了，请收好回执")
-    found = re.search(r"\d{4}(?:-\d{4}){4}-\d{2}", browser.screen)
-    assert found, browser.screen
-    return found[0]
+    browser.wait(lambda: CODE.search(browser.screen), "a receipt's code")
+    found: str = CODE.findall(browser.screen)[0]
+    return found
 
 
 def come_back(browser: TextBrowser, code: str) -> None:

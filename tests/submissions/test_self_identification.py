@@ -92,7 +92,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(WORDS, max_size=60).map("".join) | st.text(max_size=80))
 def test_pieces_make_up_the_whole_text_in_order(text: str) -> None:
     found = find(text)
