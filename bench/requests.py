@@ -130,7 +130,10 @@ def backends_of(app: Flask) -> list[int]:
     engine = app.extensions["engine"]
     if engine.dialect.name == "sqlite":
         return []
-    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+    query = (
+        "SELECT pid FROM pg_stat_activity"
+        " WHERE datname = current_database() AND backend_type = 'client backend'"
+    )
     with engine.connect() as connection:
         return list(connection.exec_driver_sql(query).scalars())
 

@@ -83,8 +83,9 @@ def main() -> int:
     for name, job in jobs.items():
         if given.only in (None, name):
             with tempfile.TemporaryDirectory(prefix="yanlu-crash-") as folder:
-                verdicts += job(Path(folder))
-    print(table(verdicts))
+                found = job(Path(folder))
+            print(table(found), flush=True)  # an hour's figures wait for nothing that comes later
+            verdicts += found
     failed = [v for v in verdicts if v.held is False]
     print(f"\n{len(verdicts) - len(failed)} held, {len(failed)} failed, seed {given.seed},"
           f" {time.monotonic() - began:.0f} s")  # fmt: skip
