@@ -272,5 +272,5 @@ with app.app_context():
                 )
     except sa.exc.IntegrityError as error:
         told = str(error)
-    print("clean" if "only-a-parameter" not in told else "the exception holds the words")
+    print("clean" if "only-a-parameter" not in told else "the exception holds the words", end="")
 """

@@ -50,6 +50,16 @@ def _mounted(disk: Path, size: str) -> Iterator[bool]:
             subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+def _remount(disk: Path, how: str) -> None:
+    """Whoever was killed lets go of its files a moment later: until then the disk is busy."""
+    words = ["mount", "-o", f"remount,{how}", str(disk)]
+    for _ in range(50):
+        if subprocess.run(words, check=False, capture_output=True).returncode == 0:
+            return
+        time.sleep(0.2)
+    subprocess.run(words, check=True)
+
+
 def full(name: str, instance: Instance, disk: Path) -> list[Verdict]:
     """Clients go on while the last byte is taken; then there is room again."""
     series = Series(instance, "disk", random.Random(1))
@@ -83,13 +93,13 @@ def read_only(name: str, instance: Instance, disk: Path) -> list[Verdict]:
     time.sleep(1)
     load.end()
     instance.shut_down()
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    _remount(disk, "ro")
     instance.start_app()
     seen = Counter(_asked(instance, path) for path in ("/", "/receipt") * 2)
     ready = _asked(instance, "/readyz")
     refused = sum(not _acknowledged(instance) for _ in range(5))
     instance.shut_down()
-    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    _remount(disk, "rw")
     instance.mend()
     series.finish(load)
     told = ", ".join(f"{count} x {status}" for status, count in sorted(seen.items()))
