@@ -19,7 +19,7 @@ test-all: $(VENV)/.dev gates
 	@echo "== tests, the long ones too"
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
-# The attack on the deployed stack, on both databases, and every trap put back. Some 40 minutes.
+# The attack on the deployed stack, on both databases, and every trap put back. Over an hour.
 prove-anonymity: $(VENV)/.dev provision
 	@$(BIN)/python -m tests.attack
 
