@@ -47,7 +47,8 @@ def _pieces(
     kept = kept_in_links()
     key = (lay_out.__qualname__, alike, *kept.items(), request.root_url)
     layouts: dict[Hashable, list[str]] = current_app.extensions.setdefault("layouts", {})
-    if key not in layouts:
+    pieces = layouts.get(key)  # another thread may clear them meanwhile
+    if pieces is None:
         if len(layouts) >= _MOST:
             layouts.clear()
         mark = secrets.token_hex(16)
@@ -56,5 +57,5 @@ def _pieces(
             at.format(**marks), base_url=request.root_url, query_string=kept
         ):
             page = lay_out(marks)
-        layouts[key] = re.split(f"{mark}-([0-9])-", page)
-    return layouts[key]
+        pieces = layouts[key] = re.split(f"{mark}-([0-9])-", page)
+    return pieces

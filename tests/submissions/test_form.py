@@ -83,3 +83,26 @@ def test_a_group_far_above_a_branch_is_found_and_one_that_nobody_keeps_is_not(
         closed = fronts.front(session, box.slug)
         assert closed.group is None
         assert not closed.kept
+
+
+def test_what_is_kept_of_a_receipt_is_nobodys(
+    app: Flask, speaker: Speaker, other: BoxInHand
+) -> None:
+    def dropped(slug: str) -> tuple[str, str, str]:
+        page = speaker.send(speaker.get(f"/box/{slug}").form(f"/box/{slug}"), opinion=f"{slug}的路")
+        (code,), (promise,) = page.marked("data-receipt-code"), page.marked("data-promise")
+        return code, promise, page.html
+
+    first, again, second = dropped("longtan"), dropped("longtan"), dropped(other.slug)
+    assert len({first[0], again[0], second[0]}) == 3
+    assert "longtan支部" in first[2]
+    assert "longtan" not in second[2]
+    assert "石桥&lt;b&gt;&amp;支部" in second[2]
+    assert first[0] not in again[2] + second[2]
+    kept = layouts(app)
+    assert len(app.extensions["layouts"]) == 2  # of the form and of the receipt
+    for code, promise, _ in (first, again, second):
+        assert code not in kept
+        assert promise not in kept
+    for own in ("longtan", other.slug, "石桥", "的路"):
+        assert own not in kept
