@@ -169,8 +169,11 @@ def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     def with_statements(url: str, pool: int = db.POOL) -> sa.Engine:
         made = make_engine(url, pool)
-        first = engines.setdefault(made.dialect.name, made)
-        made.dialect, made._compiled_cache = first.dialect, first._compiled_cache
+        first = engines.get(made.dialect.name)
+        if first is None or first.dialect.server_version_info is None:  # it never connected
+            engines[made.dialect.name] = made
+        else:
+            made.dialect, made._compiled_cache = first.dialect, first._compiled_cache
         return made
 
     cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))

@@ -40,6 +40,7 @@ class TextBrowser(ABC):
         self._keyboard, terminal = pty.openpty()
         termios.tcsetwinsize(terminal, (LINES, self.columns))
         environ = {**os.environ, "TERM": "linux", "LC_ALL": "C.UTF-8", "HOME": str(home)}
+        environ |= {"LINES": str(LINES), "COLUMNS": str(self.columns)}  # who runs us may say others
         self._process = subprocess.Popen(
             [program, *self.options(), address], env={**environ, "EDITOR": str(home / "editor")},
             stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
