@@ -45,7 +45,7 @@ def verify_log(paper: tuple[str, ...]) -> None:
 
 def _check_published(session: Session, figures: logged.Figures) -> None:
     """The figures that /figures publishes are those of the log. Raises Fault."""
-    whole = statistics.county_totals(session, clock().today())
+    whole = statistics.whole(session, clock().today())
     published = (whole.received, whole.answered, whole.declined)
     if published != (figures.cases, figures.answered, figures.declined):
         raise replay.Fault(

@@ -33,6 +33,7 @@ from tests.inspecting_client import InspectingClient
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+PHONE = "0000-5550110"
 # A Monday, ten in the morning in the county; its calendar is known.
 MONDAY = dt.datetime(2026, 11, 23, 2, 0, tzinfo=dt.UTC)
 
@@ -224,7 +225,7 @@ def config(database_url: str, tmp_path: Path) -> Config:
     """Settings as an operator would give them: limits off, next year's first holiday told."""
     (tmp_path / CALENDAR_FILE).write_text("2027-01-01,off\n", "utf-8")
     environ = {"DATA_DIR": str(tmp_path), "DATABASE_URL": database_url, "LIMITS": "off",
-        "COUNTY_PHONE": "0000-5550110",
+        "COUNTY_PHONE": PHONE,
     }  # fmt: skip
     return Config.from_environ(environ)
 

@@ -9,12 +9,12 @@ import pytest
 from flask import Flask
 
 from config import DEMO_ACCOUNTS, DEMO_PHONE, Config
+from tests.conftest import PHONE
 from tests.inspecting_client import elements
 from tests.submissions.conftest import Speaker, box, speaker
 
 __all__ = ["box", "speaker"]  # fixtures
 
-PHONE = "0000-5550110"
 PAGES = ["/", "/help", "/box/longtan", "/box/closed", "/units/closed", "/receipt", "/nowhere"]
 
 

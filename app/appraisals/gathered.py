@@ -100,7 +100,7 @@ def require_own_words(
     newest = (
         sa.select(Case.id)
         .join(some, some.c.id == Case.id)
-        .order_by(Case.clock_on.desc(), Case.id.desc())
+        .order_by(*queue.NEWEST_FIRST)
         .limit(MOST_COMPARED)
     )
     opinions = {one.case_id: one for one in _opened(session, _of_box(desk, box_id), newest)}

@@ -148,16 +148,18 @@ def _first(
     return sa.union(*(sa.select(first.subquery().c.id) for first in firsts)).subquery()
 
 
+NEWEST_FIRST = (Case.clock_on.desc(), Case.id.desc())
+
+
 def newest(box_id: str, states: Iterable[State], most: int) -> sa.Subquery:
     """The ids of at least so many of a box's cases in these states, those with the newest clocks.
 
     Each state's newest are the end of one stretch of an index: what lies before isn't read.
     """
-    newest_first = (Case.clock_on.desc(), Case.id.desc())
     ends = [
         sa.select(Case.id)
         .where(Case.box_id == box_id, Case.state == state)
-        .order_by(*newest_first)
+        .order_by(*NEWEST_FIRST)
         .limit(most)
         for state in states
     ]

@@ -83,7 +83,7 @@ def alike(session: Session, desk: Unlocked, case: Case, text: str) -> list[Liken
         .join(newest, newest.c.id == Case.id)
         .join(ThreadItem, ThreadItem.case_id == Case.id)
         .where(Case.id != case.id, ThreadItem.kind == ItemKind.OPINION)
-        .order_by(Case.clock_on.desc(), Case.id.desc())
+        .order_by(*queue.NEWEST_FIRST)
         .limit(MOST_COMPARED)
     )
     own = _pairs(text)

@@ -16,7 +16,7 @@ from app.organisation.models import Box
 from app.organisation.service import Branch
 from app.sealing.models import BoxKey, KeyWrap, OpeningKey, SealedItem
 
-T = TypeVar("T")
+_Held = TypeVar("_Held")
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ def opening_key_exclusive(session: Session) -> OpeningKey:
     return _found(lambda: session.scalar(_EXCLUSIVE))
 
 
-def _found(look: Callable[[], T | None]) -> T:
+def _found(look: Callable[[], _Held | None]) -> _Held:
     for _ in range(10):  # each turn lost means that an opening committed in between
         if (found := look()) is not None:
             return found

@@ -135,7 +135,10 @@ def figures(
 
 
 def whole(session: Session, today: dt.date, *, slug: str = "") -> Tally:
-    """What all cases of a place come to, and nothing else of its figures. Raises NotFound."""
+    """What all cases of a place come to, and nothing else of its figures. Raises NotFound.
+
+    The county's is what `verify-log` holds against the log.
+    """
     places = _places(session)
     top = _top(places, slug)
     keys, boxes = _keys(places, top)
@@ -373,8 +376,3 @@ def _groups(quarter: str, groups: list[tuple[str, int]]) -> Spoke:
         quarter,
         tuple((name, None if i in hidden else n) for i, (name, n) in enumerate(groups)),
     )
-
-
-def county_totals(session: Session, today: dt.date) -> Tally:
-    """The county's totals as they are published: what `verify-log` holds against the log."""
-    return whole(session, today)

@@ -211,9 +211,9 @@ class Traces:
         plain = code.replace("-", "")
         place = crypto.receipt_keys(plain, secrets.pepper, secrets.site_salt).pool_id
         self.places.append(place[:24].hex())
-        told = self.stack.probe(PARAMETERS)
+        told = self.stack.probe(PARAMETERS).strip()
         self.verdicts.append(
-            zero("1 parameters in a database exception", [] if told.strip() == "clean" else [told])
+            zero("1 parameters in a database exception", [] if told == "clean" else [told])
         )
 
     def away(self) -> None:
@@ -272,5 +272,5 @@ with app.app_context():
                 )
     except sa.exc.IntegrityError as error:
         told = str(error)
-    print("clean" if "only-a-parameter" not in told else "the exception holds the words", end="")
+    print("clean" if "only-a-parameter" not in told else "the exception holds the words")
 """

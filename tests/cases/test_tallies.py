@@ -150,18 +150,27 @@ def test_after_any_openings_and_moves_the_tallies_equal_a_fresh_count(
     moved: Counter[Move] = Counter()
     for _ in range(6):
         hand.forward(days=dice.choice((0, 1, 2, 30)))
-        with scene.writing() as session:
-            for box in dice.choices(list(boxes.values()), k=2 + dice.randrange(3)):
-                drop(session, scene.config, scene.clock, box)
-        scene.open_boxes()
-        with scene.writing() as session:
-            for case in session.scalars(sa.select(Case).order_by(Case.id)).all():
-                for _ in range(dice.randrange(5)):
-                    moved[any_move(scene, session, case, boxes, dice)] += 1
+        moved += stir(scene, boxes, dice, drops=2 + dice.randrange(3), most=4)
         assert counted(scene) == counted_anew(scene)
         assert quarters(scene) == quarters_anew(scene)
     assert moved[Move.APPROVE]
     assert moved[Move.REFER]
+
+
+def stir(
+    scene: Scene, boxes: dict[str, BoxInHand], dice: random.Random, *, drops: int, most: int
+) -> Counter[Move]:
+    """So many drops into any boxes, an opening, and on each case at most so many moves."""
+    with scene.writing() as session:
+        for box in dice.choices(list(boxes.values()), k=drops):
+            drop(session, scene.config, scene.clock, box)
+    scene.open_boxes()
+    with scene.writing() as session:
+        return Counter(
+            any_move(scene, session, case, boxes, dice)
+            for case in session.scalars(sa.select(Case).order_by(Case.id)).all()
+            for _ in range(dice.randrange(most + 1))
+        )
 
 
 def any_move(

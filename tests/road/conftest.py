@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from playwright.sync_api import Page as BrowserPage
 from tests.visitor import Page, Visitor
 
 ROOT = Path(__file__).parent.parent.parent
+CODE = re.compile(r"\d{4}(?:-\d{4}){4}-\d{2}")  # a receipt's, as it is shown
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -10,7 +10,7 @@ import pypdf
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.road.conftest import Instance, phone
+from tests.road.conftest import CODE, Instance, phone
 from tests.road.test_browser import answer, fits, read, sign_in, texts
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -86,7 +86,7 @@ def test_a_meeting_takes_its_receipts_home_on_one_sheet(
     desk.click("button.main")
     fits(desk)
     sheet = pdf_text(desk, "form[action*='/meeting/receipts']")
-    codes = re.findall(r"\d{4}(?:-\d{4}){4}-\d\d", sheet)
+    codes = CODE.findall(sheet)
     assert len(codes) == 2
     instance.command("open-boxes", "--now")
     for code, words in zip(codes, SAID, strict=True):
@@ -102,7 +102,7 @@ def test_a_printed_form_comes_back_through_the_paper_desk(
     desk.click("[data-intake=demo] summary")
     desk.fill("[name=number]", "1")
     form = pdf_text(desk, "form[action*='/forms']")
-    code, again = re.findall(r"\d{4}(?:-\d{4}){4}-\d\d", form)
+    code, again = CODE.findall(form)
     assert code == again
     desk.goto(f"{instance.base}/desk/intake/demo/paper")
     desk.locator("textarea[name=opinion]").first.fill("路灯坏了。")

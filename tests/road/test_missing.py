@@ -16,7 +16,7 @@ from app.cases.models import Case, CaseEvent, ThreadItem
 from app.clock import Clock
 from app.submissions.models import LyingItem
 from config import Config
-from tests.conftest import Hand, served
+from tests.conftest import PHONE, Hand, served
 from tests.factories import make_box
 from tests.road.conftest import phone
 
@@ -33,7 +33,7 @@ def hand() -> Hand:
 def county(tmp_path: Path, hand: Hand) -> Iterator[tuple[str, Flask]]:
     """A running county whose days the test turns; its address."""
     config = Config.from_environ(
-        {"DATA_DIR": str(tmp_path), "LIMITS": "off", "COUNTY_PHONE": "0000-5550110"}
+        {"DATA_DIR": str(tmp_path), "LIMITS": "off", "COUNTY_PHONE": PHONE}
     )
     app = create_app(config, Clock(config.timezone, lambda: hand.now))
     with app.app_context():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.road.conftest import Instance
+from tests.road.conftest import CODE, Instance
 from tests.road.terminal import Lynx, TextBrowser, W3m
 from tests.road.test_ballots import slips_of
 from tests.road.test_browser import TELLING
@@ -18,7 +17,6 @@ from tests.road.test_messages import answer, opened_cases
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-CODE = re.compile(r"\d{4}(?:-\d{4}){4}-\d{2}")
 ANSWER = "路灯已经修好了，谢谢您。"
 
 

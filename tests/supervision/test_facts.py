@@ -13,9 +13,8 @@ from app.cases.models import Case, CaseEvent
 from app.cases.workflow import Move, State
 from app.supervision import facts
 from tests.cases.conftest import Scene, scene
-from tests.cases.test_tallies import any_move
+from tests.cases.test_tallies import stir
 from tests.conftest import Hand
-from tests.factories import drop
 
 __all__ = ["scene"]
 INVALID = (State.WITHDRAWN, State.REMOVED, State.MERGED)
@@ -49,14 +48,7 @@ def test_after_any_moves_valid_and_answered_are_what_a_count_says(
     since = scene.clock.today() + dt.timedelta(days=2)
     for _ in range(7):
         hand.forward(days=1)
-        with scene.writing() as session:
-            for box in dice.choices(list(boxes.values()), k=4):
-                drop(session, scene.config, scene.clock, box)
-        scene.open_boxes()
-        with scene.writing() as session:
-            for case in session.scalars(sa.select(Case).order_by(Case.id)).all():
-                for _ in range(dice.randrange(4)):
-                    any_move(scene, session, case, boxes, dice)
+        stir(scene, boxes, dice, drops=4, most=3)
         with scene.app.app_context(), db.reading() as session:
             found = facts._cases(session, list(boxes), since, scene.clock.today())
         assert {box: told[:2] for box, told in found.items()} == counted(scene, list(boxes), since)
