@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import product
 from typing import cast
 
 import zxingcpp
@@ -12,12 +13,20 @@ from markupsafe import Markup
 _QUIET = 4  # modules of white on each side: the standard asks for them
 _MASK = 4  # on a page, for one reader: trying all eight would cost more than storing an opinion
 _DARK = bytes([1]) + bytes(255)  # of the library's grey, where black is 0
-_END = b"\2"  # of a row
-_RUNS = re.compile(b"\1+|\0+|\2")
-_MOST = 177  # modules of the largest code there is
-# Modules of one kind after one another, as a stroke or a gap of an SVG path.
-_STEPS = {b"\1" * n: f"h{n}" for n in range(1, _MOST + 1)} | {
-    b"\0" * n: f"m{n} 0" for n in range(1, _MOST + 1)
+_RUN = re.compile(b"\1+|\0+")
+_AT_ONCE = 8
+
+
+def _drawn(modules: bytes) -> str:
+    runs = _RUN.findall(modules)
+    return "".join(f"h{len(run)}" if run[0] else f"m{len(run)} 0" for run in runs)
+
+
+# What up to eight modules in a row are as strokes and gaps of an SVG path: looked up, not drawn.
+_DRAWN = {
+    bytes(modules): _drawn(bytes(modules))
+    for count in range(1, _AT_ONCE + 1)
+    for modules in product((0, 1), repeat=count)
 }
 
 
@@ -38,8 +47,9 @@ def modules(text: str, level: str = "L", **options: int) -> list[bytes]:
 def picture(text: str, title: str) -> Markup:
     """The code as an SVG element to stand in a page, which gives it its size and white ground."""
     rows = modules(text, data_mask=_MASK)
-    steps = _STEPS | {_END: f"m-{len(rows)} 1"}
-    path = "".join(map(steps.__getitem__, _RUNS.findall(_END.join(rows))))
+    places = range(0, len(rows), _AT_ONCE)
+    lines = ["".join([_DRAWN[row[at : at + _AT_ONCE]] for at in places]) for row in rows]
+    path = f"m-{len(rows)} 1".join(lines)
     return Markup(
         '<svg viewBox="0 0 {0} {0}" role="img"><title>{1}</title>'
         '<path stroke="#000" d="M{2} {2}.5{3}"/></svg>'
