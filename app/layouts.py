@@ -45,7 +45,8 @@ def _pieces(
 ) -> list[str]:
     """The page in pieces: its text, and between the pieces the places of its own words."""
     kept = kept_in_links()
-    key = (lay_out.__qualname__, alike, *kept.items(), request.root_url)
+    where = (request.scheme, request.environ.get("HTTP_HOST"), request.script_root)
+    key = (lay_out.__qualname__, alike, *kept.items(), where)
     layouts: dict[Hashable, list[str]] = current_app.extensions.setdefault("layouts", {})
     pieces = layouts.get(key)  # another thread may clear them meanwhile
     if pieces is None:

@@ -143,8 +143,6 @@ def keep_level() -> None:
 
 
 def _finish(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
     if request.endpoint == "static":
         response.headers["Cache-Control"] = "public, max-age=86400"
     else:
@@ -154,6 +152,9 @@ def _finish(response: Response) -> Response:
         if g.get("secret"):
             _pad(response, g.secret)
     _compress(response)
+    there = {name.lower() for name, _ in response.headers}
+    missing = [(name, value) for name, value in HEADERS.items() if name.lower() not in there]
+    response.headers.extend(missing)  # last and at once: each look for one goes through all
     if "looked_up_at" in g and LOOKUP_TIME_STEP:
         time.sleep(-(time.monotonic() - g.looked_up_at) % LOOKUP_TIME_STEP)
     return response
