@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from app import archive, backups, carrying, crypto, db, metrics
@@ -109,7 +109,7 @@ def restore(file: Path, key_file: TextIO, paper: tuple[str, ...]) -> None:
 @with_appcontext
 def carry(target: str) -> None:
     """Carry this instance into another database, whole and proved, or not at all."""
-    db.engine().dispose()
+    db.close(current_app)  # ours would count as somebody who has it open
     try:
         url = read_database_url(target, "--to")
         carried = carrying.carry(config(), url, _show, partial(click.echo, err=True))

@@ -18,7 +18,7 @@ from alembic.util import CommandError
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
-from app import archive, crypto, db
+from app import archive, crypto, db, engines
 from app.archive import ArchiveError, Content, Frame, Progress, Writer
 from app.sealing import service as sealing
 from app.transparency import note, replay, tree
@@ -78,9 +78,7 @@ def make(
 @contextmanager
 def _snapshot(engine: Engine) -> Iterator[Connection]:
     """One instant of the database, however long the reading takes."""
-    if engine.dialect.name == "postgresql":
-        engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    with engine.connect() as connection:
+    with engine.execution_options(snapshot=True).connect() as connection:
         yield connection
 
 
@@ -121,7 +119,7 @@ def _read_back(path: Path, key: bytes, config: Config, content: Content) -> Repl
     for stale in config.data_dir.glob(f"{_SCRATCH}*"):  # of a run that was killed
         shutil.rmtree(stale)
     with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=config.data_dir) as folder:
-        engine = db.make_engine(f"sqlite:///{folder}/restored.sqlite3")
+        engine = engines.make_engine(f"sqlite:///{folder}/restored.sqlite3")
         try:
             _, found = _restored(engine, path, lambda _: key, config, (), _quiet)
             with engine.connect() as connection:

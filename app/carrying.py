@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 
-from app import archive, backups, db
+from app import archive, backups, db, engines
 from app.archive import ArchiveError, Content, Progress
 from app.transparency import note, replay
 from app.transparency.replay import Replayed
@@ -44,7 +44,7 @@ def carry(config: Config, url: str, show: Progress, prove: Callable[[str], None]
     """
     if sa.make_url(url) == sa.make_url(config.database_url):
         raise CarryError("that is the database that the instance lives in already")
-    target = db.make_engine(url)
+    target = engines.make_engine(url)
     try:
         with _held(config.database_url) as source, _target(target) as writing:
             _require_alike(source, writing)
@@ -97,7 +97,7 @@ def _replayed(connection: Connection, config: Config) -> Replayed:
 @contextmanager
 def _held(url: str) -> Iterator[Connection]:
     """The source, read by us alone: what somebody wrote after its row was copied would be lost."""
-    engine = db.make_engine(url)
+    engine = engines.make_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _lock_sqlite)
     try:

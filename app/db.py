@@ -1,4 +1,4 @@
-"""The database: declarative base, constraint names, column types, sessions and transactions."""
+"""The database: declarative base, column types, sessions, transactions, schema."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from contextvars import ContextVar
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import Flask, current_app, g, has_request_context
-from sqlalchemy import event
+from flask import Flask, current_app, g
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine, ExceptionContext
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
+
+from app.engines import make_engine, sqlstate
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 NAMES = {
@@ -53,29 +54,12 @@ QUIET_POSTGRESQL = {
 }
 _TALKING_LIBRARIES = ("auto_explain", "pg_stat_statements", "pgaudit")
 
-# How many connections one process keeps (as many as it has threads), how many more it opens in a
-# rush, for how many seconds a request waits for one, how old one gets.
-POOL, OVERFLOW, POOL_WAIT, RECYCLE = 16, 4, 10, 1800
-# Of PostgreSQL's connections, where the URL doesn't say otherwise. The keepalives find a server
-# that was cut off (its packets just vanish) within half a minute.
-POSTGRESQL = {
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 25_000,
-    # As long as SQLite's writers wait. Nobody leaves a transaction open for minutes.
-    "options": "-c lock_timeout=60s -c idle_in_transaction_session_timeout=300s",
-}
-# For what a page reads, and never for what is written: a COMMIT that waits for its standby would be
-# cut short by it, and then counts as done without the standby.
-READING_TIMEOUT = "60s"
 # A migration waits this long for a table, then lets those through who queue behind it.
 MIGRATION_LOCK, MIGRATION_TRIES = "5s", 12
 _MIGRATING = 7250117
-# PostgreSQL's words for: undone whole, to be tried again (serialization failure, deadlock); a
-# standby was written to; a lock wasn't to be had.
-_UNDONE, _STANDBY, _LOCKED = ("40001", "40P01"), "25006", "55P03"
+# PostgreSQL's words for: undone whole, to be tried again (serialization failure, deadlock); a lock
+# wasn't to be had.
+_UNDONE, _LOCKED = ("40001", "40P01"), "55P03"
 
 # With less room than this a drop with its photographs may not fit any more.
 ROOM = 64 * 1024 * 1024
@@ -126,95 +110,36 @@ def enum_type(enum: type[StrEnum], name: str) -> sa.Enum:
     )
 
 
-def make_engine(url: str, pool: int = POOL) -> Engine:
-    """An engine for the URL, with the settings that privacy and durability ask of each database."""
-    parsed = sa.make_url(url)
-    on_postgresql = parsed.get_backend_name() == "postgresql"
-    said = (
-        {} if not on_postgresql else {k: v for k, v in POSTGRESQL.items() if k not in parsed.query}
-    )
-    engine = sa.create_engine(
-        parsed,
-        # An exception's message would otherwise carry what a speaker typed.
-        hide_parameters=True,
-        pool_pre_ping=on_postgresql,
-        poolclass=sa.QueuePool,
-        pool_size=pool,
-        max_overflow=OVERFLOW,
-        pool_timeout=POOL_WAIT,
-        pool_recycle=RECYCLE,
-        connect_args=said,
-    )
-    if on_postgresql:
-        event.listen(engine, "begin", _begin_postgresql)
-        event.listen(engine, "handle_error", _leave_standby)
-    else:
-        file = Path(parsed.database or "")
-        if parsed.database and not file.exists():  # its journals take over the mode
-            file.touch(mode=0o600)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # BEGIN is emitted by `_begin_sqlite`, not by the driver
-    cursor = connection.cursor()
-    # An opening that brings hundreds of photographs through holds the lock for a while: drops wait.
-    cursor.execute("PRAGMA busy_timeout = 60000")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged drop survives a power cut
-    cursor.execute("PRAGMA secure_delete = ON")  # deleted text is overwritten, not just unlinked
-    cursor.execute("PRAGMA temp_store = MEMORY")  # no sort spills sealed rows to a temporary file
-    cursor.close()
-
-
-def _writes(connection: Connection) -> bool:
-    return bool(connection.get_execution_options().get("writes", False))
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = _writes(connection)
-    # SQLite changes a table by making it anew: dropping the old one would delete its children.
-    migrates = connection.get_execution_options().get("migrates", False)
-    cursor = connection.connection.cursor()  # past what counts and translates: every request pays
-    cursor.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
-    cursor.execute(f"PRAGMA foreign_keys = {'OFF' if migrates else 'ON'}")
-    cursor.close()
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _begin_postgresql(connection: Connection) -> None:
-    if not _writes(connection):
-        limit = f"SET LOCAL statement_timeout = '{READING_TIMEOUT}'; " * has_request_context()
-        connection.exec_driver_sql(f"{limit}SET TRANSACTION READ ONLY")
-
-
-def _sqlstate(error: BaseException | None) -> str | None:
-    return getattr(getattr(error, "orig", None) or error, "sqlstate", None)
-
-
-def _leave_standby(context: ExceptionContext) -> None:
-    """A leader that became a standby under our hands: its connections lead nowhere, all of them."""
-    if _sqlstate(context.original_exception) == _STANDBY and context.connection is not None:
-        context.is_disconnect = context.is_disconnect or _writes(context.connection)
-
-
 def is_passing(error: sa.exc.SQLAlchemyError) -> bool:
     """Whether the database is away, full or busy: not our fault, nothing stored, later is fine."""
-    lost = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, sa.exc.OperationalError | sa.exc.TimeoutError)
+    return _is_lost(error) or isinstance(error, sa.exc.OperationalError | sa.exc.TimeoutError)
+
+
+def _is_lost(error: sa.exc.SQLAlchemyError) -> bool:
+    return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
 
 
 def may_repeat(error: sa.exc.SQLAlchemyError) -> bool:
-    """Whether this request may run once more from its start: undone whole, nothing committed."""
-    return _sqlstate(error) in _UNDONE and not g.get("committed", False)
+    """Whether this request may run once more from its start: undone whole, no COMMIT asked for."""
+    return (_is_lost(error) or sqlstate(error) in _UNDONE) and not g.get("committing", False)
 
 
 def init_app(app: Flask, url: str, pool: int) -> None:
-    """Give the application its engine."""
-    app.extensions["engine"] = make_engine(url, pool)
-    app.extensions["writing_engine"] = app.extensions["engine"].execution_options(writes=True)
+    """Give the application its engine, and the one that writes.
+
+    PostgreSQL's connections are shared between the two. SQLite's are not: one that turns from
+    reading to writing forgets every statement that it has compiled.
+    """
+    reads = make_engine(url, pool)
+    writes = reads if reads.dialect.name == "postgresql" else make_engine(url, pool)
+    app.extensions["engine"] = reads
+    app.extensions["writing_engine"] = writes.execution_options(writes=True)
+
+
+def close(app: Flask) -> None:
+    """Close all connections that nobody uses; the next one is opened when it is needed."""
+    for name in ("engine", "writing_engine"):
+        app.extensions[name].dispose()
 
 
 def engine() -> Engine:
@@ -240,22 +165,39 @@ def transaction() -> Iterator[Session]:
     try:
         with Session(_writing_engine()) as session, session.begin():
             yield session
-        g.committed = True
+            g.committing = True  # from here on only the database knows
     finally:
         _in_transaction.reset(token)
 
 
+INSERTS: dict[str, Callable[[sa.Table], postgresql.Insert | sqlite.Insert]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
+
+
 def insert(session: Session, model: type[DeclarativeBase]) -> postgresql.Insert | sqlite.Insert:
     """An insert that can say what is done where the row is there already (ON CONFLICT)."""
-    on_postgresql = session.get_bind().dialect.name == "postgresql"
-    return (postgresql.insert if on_postgresql else sqlite.insert)(cast(sa.Table, model.__table__))
+    return INSERTS[session.get_bind().dialect.name](cast(sa.Table, model.__table__))
 
 
 @contextmanager
-def reading() -> Iterator[Session]:
-    """A session that the database itself holds to reading: GET never writes."""
-    with Session(engine(), autoflush=False) as session:
+def reading(*, snapshot: bool = False) -> Iterator[Session]:
+    """A session that the database itself holds to reading: GET never writes.
+
+    `snapshot`: all of it shows one instant, however long it takes. What is read in parts
+    (`yield_per`) needs it.
+    """
+    chosen = engine().execution_options(snapshot=True) if snapshot else engine()
+    with Session(chosen, autoflush=False) as session:
         yield session
+
+
+@contextmanager
+def reading_past_the_orm() -> Iterator[Connection]:
+    """The same for a single query that every visitor asks: a session would double what it costs."""
+    with engine().connect() as connection:
+        yield connection
 
 
 def leaking_settings() -> list[str]:
@@ -348,7 +290,7 @@ def _migrate(step: Callable[[AlembicConfig, str], None], revision: str) -> None:
                 step(alembic_config(connection), revision)
                 require_whole(connection)
         except sa.exc.OperationalError as error:
-            if _sqlstate(error) != _LOCKED or not tries_left:
+            if sqlstate(error) != _LOCKED or not tries_left:
                 raise
             time.sleep(1)
         else:

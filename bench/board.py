@@ -204,7 +204,7 @@ def main() -> None:
                 measure("by name", campaign_id, Asked(sort=Sort.NAME))
                 measure("found by initials", campaign_id, Asked(q="zb77"))
                 measure("one unit", campaign_id, Asked(unit_id=first.units[0].id))
-                db.engine().dispose()
+                db.close(app)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ def create_floor(url: str, boxes: int) -> Flask:
     rows = [{"slug": f"b{n}", "name": f"支部{n}", "public_key": opening_key} for n in range(boxes)]
     with engine.begin() as connection:
         connection.execute(sa.insert(_BOX), rows)
+    engine.dispose()  # or workers that are forked from here would share its connection
 
     def put(content: bytes) -> None:
         with engine.begin() as connection:
@@ -104,7 +105,7 @@ def create_floor(url: str, boxes: int) -> Flask:
         put(content)
         return render_template("page.html", name=one["name"], receipt=receipt)
 
-    app.extensions["engine"] = engine
+    app.extensions["engine"] = app.extensions["writing_engine"] = engine
     return app
 
 

@@ -98,7 +98,7 @@ def main() -> None:
             cli.prepare()
             lines = measure(config, leaves)
             print(f"the public log, {db.engine().dialect.name}")
-            db.engine().dispose()
+            db.close(app)
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         print(f"  {name:<{width}}  {value}")

@@ -42,7 +42,6 @@ class Tap:
 @contextmanager
 def tap(engine: Engine) -> Iterator[Tap]:
     """A tap for the time of one filling: it is all there afterwards, or nothing was measured."""
-    engine.dispose()  # alone with the file
     dialect, raw = engine.dialect.name, engine.raw_connection()
     try:
         if dialect == "sqlite":
@@ -51,6 +50,8 @@ def tap(engine: Engine) -> Iterator[Tap]:
                             "journal_mode = OFF"):  # fmt: skip
                 raw.cursor().execute(f"PRAGMA {setting}")
             raw.cursor().execute("BEGIN")
+        else:
+            raw.cursor().execute("BEGIN READ WRITE; SET LOCAL statement_timeout = 0")
         yield Tap(raw, dialect)
         if dialect == "sqlite":
             raw.cursor().execute("COMMIT")
@@ -65,8 +66,10 @@ def tap(engine: Engine) -> Iterator[Tap]:
 def settle(engine: Engine) -> None:
     """What PostgreSQL's own housekeeping would have done by the next morning; SQLite has none."""
     if engine.dialect.name == "postgresql":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM ANALYZE")
+        raw = engine.raw_connection()
+        raw.cursor().execute("SET statement_timeout = 0")
+        raw.cursor().execute("VACUUM ANALYZE")
+        raw.invalidate()
 
 
 def size_of(engine: Engine) -> int:

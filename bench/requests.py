@@ -139,7 +139,7 @@ def backends_of(app: Flask) -> list[int]:
 
 
 @contextmanager
-def counted(engine: Any) -> Iterator[list[str]]:
+def counted(app: Flask) -> Iterator[list[str]]:
     """The statements that a database is asked meanwhile, BEGIN and settings left out."""
     asked: list[str] = []
 
@@ -147,11 +147,15 @@ def counted(engine: Any) -> Iterator[list[str]]:
         if not told[2].startswith(("PRAGMA", "BEGIN", "SET ")):
             asked.append(told[2])
 
-    event.listen(engine, "before_cursor_execute", hear)
+    both = [app.extensions[name] for name in ("writing_engine", "engine")]
+    engines = {engine.pool: engine for engine in both}.values()  # the first hears the second's too
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", hear)
     try:
         yield asked
     finally:
-        event.remove(engine, "before_cursor_execute", hear)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", hear)
 
 
 def measure(lanes: Sequence[Lane]) -> None:
@@ -161,7 +165,7 @@ def measure(lanes: Sequence[Lane]) -> None:
     for lane in lanes:
         for _ in range(WARM):
             lane.run()
-        with counted(lane.app.extensions["engine"]) as asked:
+        with counted(lane.app) as asked:
             lane.run()
         lane.queries, lane.took, lane.cost = len(asked), [], []
     backends = [backends_of(lane.app) for lane in lanes]
@@ -276,7 +280,7 @@ def report(floor: dict[str, Lane], counties: dict[int, dict[str, Lane]]) -> None
         print(f"  with {cases:,} cases, leaves and slips")
         for lane in lanes.values():
             print(lane.line())
-    small, *_, large = counties.values()
+    small, large = counties[min(counties)], counties[max(counties)]
     print("\n  speed against the floor (median processor time of calls in turn; 1.00 is as fast)")
     for name, ours, theirs, least in AIMS:
         ratio = floor[theirs].middle / large[ours].middle
@@ -310,8 +314,9 @@ def bench(name: str, urls: Callable[[str], str], folder: Path, sizes: Sequence[i
     web.LOOKUP_TIME_STEP = step
     report(theirs, ours)
     serve(large, theirs, ours[sizes[-1]])
-    for app in (floor, *(made.app for made in counties.values())):
-        app.extensions["engine"].dispose()
+    floor.extensions["engine"].dispose()
+    for made in counties.values():
+        db.close(made.app)
 
 
 def serve(made: County, theirs: dict[str, Lane], ours: dict[str, Lane]) -> None:

@@ -53,7 +53,7 @@ def main(texts: int) -> None:
                 print(
                     f"  {what:<24} {len(found):3} found  {took:6.2f} s  {cost:6.2f} s of processor"
                 )
-            db.engine().dispose()
+            db.close(made.app)
 
 
 if __name__ == "__main__":

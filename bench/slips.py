@@ -163,7 +163,7 @@ def main(count: int) -> None:
             bench.vote(codes[:VOTES])
             bench.fill()
             bench.count_up()
-            db.engine().dispose()
+            db.close(app)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"peak memory {peak} MiB")
 

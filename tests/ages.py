@@ -89,7 +89,7 @@ class Ages:
         """A snapshot of the present state."""
         with app.app_context():
             db.truncate_journal()
-            db.engine().dispose()
+            db.close(app)
         self._copy("ages", f"age_{revision}")
 
     def taken(self, revision: str) -> str:

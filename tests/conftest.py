@@ -24,7 +24,7 @@ from jinja2 import FileSystemBytecodeCache
 from werkzeug.routing import Rule
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from app import cli, create_app, crypto, db, web
+from app import cli, create_app, crypto, db, engines, web
 from app.clock import Clock
 from config import CALENDAR_FILE, Config
 from tests.inspecting_client import InspectingClient
@@ -103,7 +103,7 @@ def _migrated(url: str, folder: Path) -> None:
     with app.app_context():
         db.upgrade()
         db.truncate_journal()
-        db.engine().dispose()
+        db.close(app)
 
 
 def _execute(url: str, *statements: str) -> None:
@@ -165,14 +165,14 @@ def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             builders[key] = compile_builder(self, append_unknown)
         return builders[key]
 
-    make_engine = db.make_engine
-    engines: dict[str, sa.Engine] = {}
+    make_engine = engines.make_engine
+    made_first: dict[str, sa.Engine] = {}
 
-    def with_statements(url: str, pool: int = db.POOL) -> sa.Engine:
+    def with_statements(url: str, pool: int = engines.POOL) -> sa.Engine:
         made = make_engine(url, pool)
-        first = engines.get(made.dialect.name)
+        first = made_first.get(made.dialect.name)
         if first is None or first.dialect.server_version_info is None:  # it never connected
-            engines[made.dialect.name] = made
+            made_first[made.dialect.name] = made
         else:
             made.dialect, made._compiled_cache = first.dialect, first._compiled_cache
         return made
@@ -258,4 +258,4 @@ def app(config: Config, hand: Hand) -> Iterator[Flask]:
     with made.app_context():
         cli.prepare()
     yield made
-    made.extensions["engine"].dispose()
+    db.close(made)

@@ -28,7 +28,7 @@ from flask import Flask
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from app import cli, create_app
+from app import cli, create_app, db
 from app.clock import Clock
 from config import Config
 from tests.conftest import served
@@ -119,7 +119,7 @@ def studio(browser: Browser, *, small: bool) -> Iterator[Studio]:
             with served(app) as base:
                 yield Studio(app, base, browser, accounts, {})
         finally:
-            app.extensions["engine"].dispose()
+            db.close(app)
 
 
 # --- the speaker ----------------------------------------------------------------------------------

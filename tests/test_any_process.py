@@ -16,7 +16,7 @@ import pyotp
 import pytest
 from flask import Flask
 
-from app import create_app, worker
+from app import create_app, db, worker
 from app.clock import Clock
 from app.demo.county import make_county
 from config import Config
@@ -74,7 +74,7 @@ def farm(app: Flask, config: Config, hand: Hand) -> Iterator[Farm]:
     with served(app) as one, served(other) as two:
         instance = Instance(one, config.data_dir, {}, [])
         yield Farm([one, two], instance, open_boxes, hand.now.timestamp)
-    other.extensions["engine"].dispose()
+    db.close(other)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

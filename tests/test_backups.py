@@ -127,7 +127,7 @@ def elsewhere(kept: Kept, tmp_path: Path, hand: Hand) -> Iterator[Flask]:
     url = f"sqlite:///{tmp_path / 'elsewhere.sqlite3'}"
     app = create_app(dataclasses.replace(kept.scene.config, database_url=url), kept.scene.clock)
     yield app
-    app.extensions["engine"].dispose()
+    db.close(app)
 
 
 def restored(kept: Kept, app: Flask, file: Path, head: str, key: Path | None = None) -> Result:
@@ -165,7 +165,7 @@ def test_a_log_that_went_on_is_never_signed_a_second_time_under_its_name(
     assert renamed.test_cli_runner().invoke(args=["verify-log"]).exit_code == 0
     page = renamed.test_client().get("/log/checkpoint").get_data(as_text=True)
     assert page.startswith("county.example/second\n")
-    renamed.extensions["engine"].dispose()
+    db.close(renamed)
 
 
 def test_a_head_that_others_hold_and_the_backup_contradicts_stops_the_restoring(

@@ -54,7 +54,7 @@ def elsewhere(target: str, app: Flask, config: Config) -> Iterator[Flask]:
     clock: Clock = app.extensions["clock"]
     made = create_app(dataclasses.replace(config, database_url=target), clock)
     yield made
-    made.extensions["engine"].dispose()
+    db.close(made)
 
 
 def carried(app: Flask, url: str) -> Result:
@@ -205,7 +205,7 @@ def test_a_target_of_another_version_is_named_and_one_without_tables_gets_them(
         refused(scene.app, url, "schema 0014")
         with older.app_context():
             db.downgrade("base")
-        older.extensions["engine"].dispose()
+        db.close(older)
         _execute(url, "DROP TABLE alembic_version")
         assert carried(scene.app, url).exit_code == 0
     finally:

@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app import db
+from app import db, engines
 from app.organisation.models import Unit
+from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
 from app.submissions import pool
 from tests.submissions.conftest import Speaker, box, lying, speaker
@@ -35,9 +36,13 @@ def on_postgresql(app: Flask) -> bool:
 def cut(session: Session) -> None:
     """What a killed server or a failover does to whoever is in the middle of something."""
     own = session.scalar(sa.text("SELECT pg_backend_pid()"))
-    engine = sa.create_engine(session.get_bind().engine.url, isolation_level="AUTOCOMMIT")
+    _execute(session.get_bind().engine.url, f"SELECT pg_terminate_backend({own})")
+
+
+def _execute(url: sa.URL, statement: str) -> None:
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as other:
-        other.exec_driver_sql(f"SELECT pg_terminate_backend({own})")
+        other.exec_driver_sql(statement)
     engine.dispose()
 
 
@@ -86,6 +91,73 @@ def test_connections_lost_while_nobody_used_them_are_noticed_before_they_are(
             session.execute(sa.text("SELECT 1"))
     assert speaker.get("/").status == 200
     assert app.test_client().get("/readyz").status_code == 200
+
+
+def test_a_server_that_went_and_came_back_costs_an_idle_connection_and_no_visitor(
+    app: Flask, speaker: Speaker
+) -> None:
+    if not on_postgresql(app):
+        return
+    engine = app.extensions["engine"]
+    kept = [engine.connect() for _ in range(3)]
+    for connection in kept:
+        connection.close()
+    with app.app_context(), db.reading() as session:
+        own = session.scalar(sa.text("SELECT pg_backend_pid()"))
+    _execute(
+        engine.url,
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        f" WHERE datname = current_database() AND pid NOT IN ({own}, pg_backend_pid())",
+    )
+    runs = []
+    sa.event.listen(engine, "handle_error", lambda _: runs.append("failed"))
+    for _ in range(3):
+        assert speaker.get("/").status == 200
+    assert not runs
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_connection_lost_before_the_commit_is_tried_once_more_with_another(
+    app: Flask, speaker: Speaker, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    if not on_postgresql(app):
+        return
+    left = iter([True] * lost + [False] * 5)
+    after(
+        monkeypatch, sealing, "keys_for_drop", lambda session: cut(session) if next(left) else None
+    )
+    page = speaker.drop()
+    assert page.status == (200 if lost == 1 else 503)
+    assert lying(app) == (1 if lost == 1 else 0)
+
+
+def test_a_connection_lost_at_the_commit_is_not_tried_again(
+    app: Flask, speaker: Speaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not on_postgresql(app):
+        return
+    runs = []
+
+    @app.post("/cut-at-commit")
+    def cut_at_commit() -> str:
+        with db.transaction() as session:
+            runs.append(session.scalar(sa.select(OpeningKey.id)))
+            sa.event.listen(session, "before_commit", cut)
+        return ""
+
+    assert speaker.post("/cut-at-commit", b"").status == 503
+    assert len(runs) == 1
+
+
+def test_a_page_can_write_nothing_and_a_command_reads_one_state(app: Flask) -> None:
+    change = sa.update(Unit).values(name="")
+    for context in (app.test_request_context("/"), app.app_context()):
+        with context, db.reading() as session, pytest.raises(sa.exc.DBAPIError):
+            session.execute(change)
+        with context, db.reading_past_the_orm() as reading, pytest.raises(sa.exc.DBAPIError):
+            reading.execute(change)
+    with app.test_request_context("/"), db.transaction() as session:
+        session.execute(change)  # and the same connection may write when it is asked to
 
 
 def test_a_leader_that_became_a_standby_is_left_at_once(app: Flask, speaker: Speaker) -> None:
@@ -145,7 +217,7 @@ def test_no_free_connection_is_a_busy_page_and_not_a_fault(
     app: Flask, speaker: Speaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app.extensions["engine"].pool, "_timeout", 0.05)
-    held = [app.extensions["engine"].connect() for _ in range(db.POOL + db.OVERFLOW)]
+    held = [app.extensions["engine"].connect() for _ in range(engines.POOL + engines.OVERFLOW)]
     assert speaker.get("/").status == 503
     assert app.test_client().get("/readyz").status_code == 503
     for connection in held:
@@ -195,7 +267,7 @@ def test_of_several_hosts_the_one_that_takes_writes_is_used(app: Flask, tmp_path
             "target_session_attrs": "read-write",
         }
     )
-    engine = db.make_engine(several.render_as_string(hide_password=False))
+    engine = engines.make_engine(several.render_as_string(hide_password=False))
     with engine.connect() as connection:
         assert connection.scalar(sa.text("SELECT 1")) == 1
     engine.dispose()
@@ -248,7 +320,7 @@ def test_of_processes_that_start_at_once_one_sets_up_and_the_others_wait(
     ]  # fmt: skip
     told = [process.communicate(timeout=120)[0] for process in begun]
     assert [process.returncode for process in begun] == [0, 0, 0], told
-    engine = db.make_engine(url)
+    engine = engines.make_engine(url)
     with engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(OpeningKey)) == 1
     engine.dispose()
@@ -261,7 +333,7 @@ def test_of_processes_that_start_at_once_one_sets_up_and_the_others_wait(
 def test_on_a_full_disk_what_was_acknowledged_is_there_and_nothing_else(
     app: Flask, speaker: Speaker
 ) -> None:
-    engine = app.extensions["engine"]
+    engine = app.extensions["writing_engine"]
     if on_postgresql(app):  # its full disk is in tests/crash: it takes a real one
         return
     with engine.connect() as connection:

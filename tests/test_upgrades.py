@@ -136,7 +136,7 @@ def test_an_instance_of_an_earlier_version_keeps_everything_and_goes_on(
     with app.app_context():
         db.downgrade(revision)
         db.upgrade()
-    app.extensions["engine"].dispose()
+    db.close(app)
 
 
 def kept_in(

@@ -44,7 +44,7 @@ def close(round_id: str) -> ResponseReturnValue:
 def count(round_id: str) -> ResponseReturnValue:
     """Open the urn in this session and count. What was in it is read before anything is locked."""
     try:
-        with reading() as session:
+        with reading(snapshot=True) as session:
             held = reach.get(session, guard.actor(), round_id, version())
             opened = urn.open_urn(session, hands(), held)
         with transaction() as session:

@@ -39,7 +39,7 @@ crypto.CODE_MEMLIMIT = 65536
 app = create_app()
 left = int(sys.argv[1])
 with app.app_context():
-    @sa.event.listens_for(db.engine(), "before_cursor_execute")
+    @sa.event.listens_for(app.extensions["writing_engine"], "before_cursor_execute")
     def count(*_):
         global left
         left -= 1

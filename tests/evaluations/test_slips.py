@@ -65,12 +65,12 @@ def test_the_command_makes_sheets_and_a_list_that_belong_together(
 
 def test_the_command_needs_no_database(assembly: Assembly, tmp_path: Path) -> None:
     asked: list[str] = []
-    engine = assembly.app.extensions["engine"]
 
     def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
         asked.append(statement)
 
-    sa.event.listen(engine, "before_cursor_execute", note)
+    for name in ("engine", "writing_engine"):
+        sa.event.listen(assembly.app.extensions[name], "before_cursor_execute", note)
     assert make(assembly, tmp_path / "out", "--count", "1", "--no-spares")[0] == 0
     assert not asked
 

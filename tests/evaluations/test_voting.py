@@ -356,7 +356,7 @@ def test_a_vote_killed_at_any_statement_is_not_cast_and_the_slip_stays_good(
         if statements[0] == killed_before:
             raise KeyboardInterrupt
 
-    engine = app.extensions["engine"]
+    engine = app.extensions["writing_engine"]
     sa.event.listen(engine, "before_cursor_execute", kill)
     try:
         assembly.vote(round_id, code, 1, comments={0: "好"})

@@ -42,7 +42,7 @@ def county(tmp_path: Path, hand: Hand) -> Iterator[tuple[str, Flask]]:
             make_box(session, "longtan", app.extensions["clock"])
     with served(app) as base:
         yield base, app
-    app.extensions["engine"].dispose()
+    db.close(app)
 
 
 def paper_of(page: Page, base: str) -> tuple[str, str]:
