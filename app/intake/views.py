@@ -74,7 +74,8 @@ class Desk:
 def _desk(slug: str, channel: str) -> Desk:
     with reading() as session:
         branch = rights.require(session, reach(), slug)
-        return Desk(branch, box_card(session, front(session, slug)), Channel(channel))
+        connection = session.connection()
+        return Desk(branch, box_card(connection, front(connection, slug)), Channel(channel))
 
 
 @blueprint.get("")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, render_template, request
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from app.bulletins import published
@@ -61,10 +62,13 @@ def cards(session: Session, branches: Sequence[service.Branch]) -> list[BranchCa
     ]
 
 
-def box_card(session: Session, found: Front) -> BranchCard:
+def box_card(connection: Connection, found: Front) -> BranchCard:
     """A branch's card with its crowd, where it went, and the wider box above it."""
     branch, group = found.branch, found.group
-    into = service.unit_of(session, branch.merged_into) if branch.merged_into else None
+    into = None
+    if branch.merged_into:
+        with Session(connection) as session:
+            into = service.unit_of(session, branch.merged_into)
     return BranchCard(
         name=branch.name,
         path=branch.path,
@@ -111,12 +115,12 @@ def branch(slug: str) -> str:
     """A branch's page: its box, answers, bulletins, figures; a unit's: its branches too."""
     today = clock().today()
     with reading() as session:
-        front = fronts.front(session, slug)
+        front = fronts.front(session.connection(), slug)
         found = front.branch
         told = found.is_group or not found.path
         return render_template(
             "organisation/branch.html",
-            branch=box_card(session, front),
+            branch=box_card(session.connection(), front),
             has_box=found.box_id is not None,
             below=cards(session, service.below(session, found.id)),
             answers=answers.newest(session, 10, box_ids=[found.box_id]) if found.box_id else [],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session, aliased
 
 from app.errors import NotFound
@@ -33,9 +34,9 @@ class Front:
     locked_on: dt.date
 
 
-def front(session: Session, slug: str) -> Front:
+def front(connection: Connection, slug: str) -> Front:
     """The front of the unit with this slug; one query. Raises NotFound."""
-    row = session.connection().execute(_FRONT, {"slug": slug}).one_or_none()
+    row = connection.execute(_FRONT, {"slug": slug}).one_or_none()
     if row is None:
         raise NotFound(NO_BRANCH)
     return Front(
@@ -53,18 +54,19 @@ def front(session: Session, slug: str) -> Front:
         ),
         kept=bool(row.kept),
         members=row.members,
-        group=_group(session, row),
+        group=_group(connection, row),
         lock_id=row.lock_id,
         locked_on=row.locked_on,
     )
 
 
-def _group(session: Session, row: Any) -> Branch | None:
+def _group(connection: Connection, row: Any) -> Branch | None:
     """The group of the unit, or of the nearest above it; a tree deeper than usual is climbed."""
     if row.group_id is None:
-        found = organisation.superior(session, row.higher_id) if row.higher_id else None
-        kept = found is not None and bool(session.scalar(_KEPT_BOX, {"box_id": found.box_id}))
-        return found if kept else None
+        with Session(connection) as session:
+            found = organisation.superior(session, row.higher_id) if row.higher_id else None
+            kept = found is not None and bool(session.scalar(_KEPT_BOX, {"box_id": found.box_id}))
+            return found if kept else None
     if not row.group_kept:
         return None
     return Branch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -216,8 +216,11 @@ def closed_boxes(
 
 _LOCKED = sa.select(OpeningKey).execution_options(populate_existing=True)
 _SHARED, _EXCLUSIVE = _LOCKED.with_for_update(read=True), _LOCKED.with_for_update()
+_LOCK, _KEY = cast(sa.Table, OpeningKey.__table__), cast(sa.Table, BoxKey.__table__)
 _FOR_DROP = (
-    _LOCKED.add_columns(BoxKey).outerjoin(BoxKey, _OF_BOX).with_for_update(read=True, of=OpeningKey)
+    sa.select(*_LOCK.c, *_KEY.c)
+    .select_from(_LOCK.outerjoin(_KEY, _OF_BOX))
+    .with_for_update(read=True, of=_LOCK)
 )
 
 
@@ -259,9 +262,17 @@ def opening_key_shared(session: Session) -> OpeningKey:
 
 
 def keys_for_drop(session: Session, box_id: str) -> tuple[OpeningKey, BoxKey | None]:
-    """The opening key, held as by `opening_key_shared`, and the box's own; one query."""
-    row = _found(lambda: session.execute(_FOR_DROP, {"box_id": box_id}).one_or_none())
-    return row[0], row[1]
+    """The opening key, held as by `opening_key_shared`, and the box's own; one query.
+
+    Neither is the session's: what each drop waits for goes past the ORM.
+    """
+    connection = session.connection()
+    row = _found(lambda: connection.execute(_FOR_DROP, {"box_id": box_id}).one_or_none())
+    lock, key = row[: len(_LOCK.c)], row[len(_LOCK.c) :]
+    return (
+        OpeningKey(**dict(zip(_LOCK.c.keys(), lock, strict=True))),
+        BoxKey(**dict(zip(_KEY.c.keys(), key, strict=True))) if key[0] else None,
+    )
 
 
 def opening_key_exclusive(session: Session) -> OpeningKey:

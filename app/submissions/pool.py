@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -12,6 +14,14 @@ from app.sealing.attachments import Packed
 from app.sealing.models import OpeningKey
 from app.submissions.lying import Lying, LyingAct, LyingDrop, unwrap, wrap
 from app.submissions.models import LyingItem
+
+# Built once, as every drop needs it.
+_UNLESS_THERE = {
+    name: insert(cast(sa.Table, LyingItem.__table__))
+    .on_conflict_do_nothing()
+    .execution_options(preserve_rowcount=True)
+    for name, insert in db.INSERTS.items()
+}
 
 
 def put(
@@ -24,9 +34,10 @@ def put(
 ) -> bool:
     """Store at this place, or find that the same form already did; False when it is taken."""
     wrapped = wrap(lying, opening_key.public_key)
-    row = db.insert(session, LyingItem).values(pool_id=pool_id, wrapped=wrapped)
+    connection = session.connection()
+    row = {"pool_id": pool_id, "wrapped": wrapped}
     # The same form may come twice, even at the same instant, in another process.
-    if session.scalar(row.on_conflict_do_nothing().returning(sa.true())):
+    if connection.execute(_UNLESS_THERE[connection.dialect.name], row).rowcount == 1:
         if enclosed is not None:
             attachments.lay(session, opening_key, enclosed)
         return True

@@ -11,7 +11,7 @@ from werkzeug.datastructures import FileStorage
 
 from app import crypto, layouts, qr
 from app.cases import terms, thread
-from app.db import reading, transaction
+from app.db import reading, reading_past_the_orm, transaction
 from app.errors import N_, Conflict, DomainError, Invalid, TooMany
 from app.i18n import gettext, ngettext, sentence
 from app.organisation.service import Branch
@@ -40,9 +40,9 @@ SECONDS_TO_READ = 3
 @blueprint.route("/box/<slug>", methods=["GET", "POST"])
 def box(slug: str) -> ResponseReturnValue:
     """The box's form; posted, it answers with the receipt or with the form and a sentence."""
-    with reading() as session:
-        found = front(session, slug)
-        card, branch = box_card(session, found), found.branch
+    with reading_past_the_orm() as connection:
+        found = front(connection, slug)
+        card, branch = box_card(connection, found), found.branch
     if request.method != "POST":
         return blank_page(card, found) if card.open else form_page(card, Typed())
     limit("drop")

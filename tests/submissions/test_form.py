@@ -76,11 +76,11 @@ def test_a_group_far_above_a_branch_is_found_and_one_that_nobody_keeps_is_not(
             branch.parent = between
         session.flush()
         group = make_group(session, "jiandu", clock)
-        found = fronts.front(session, box.slug).group
+        found = fronts.front(session.connection(), box.slug).group
         assert found is not None
         assert found.box_id == group.box_id
         session.execute(sa.text("UPDATE box_key SET retired_on = created_on"))
-        closed = fronts.front(session, box.slug)
+        closed = fronts.front(session.connection(), box.slug)
         assert closed.group is None
         assert not closed.kept
 
