@@ -31,10 +31,10 @@ def filled(
     on besides language, view and host; `lay_out` renders it with marks for its own words.
     """
     values = [str(escape(value)) for value in own.values()]
-    return "".join(
-        part if place % 2 == 0 else values[int(part)]
-        for place, part in enumerate(_pieces(at, alike, own, lay_out))
-    )
+    pieces, places = _pieces(at, alike, own, lay_out)
+    page = pieces.copy()
+    page[1::2] = [values[place] for place in places]
+    return "".join(page)
 
 
 def _pieces(
@@ -42,14 +42,16 @@ def _pieces(
     alike: Hashable,
     own: Mapping[str, str],
     lay_out: Callable[[dict[str, str]], str],
-) -> list[str]:
-    """The page in pieces: its text, and between the pieces the places of its own words."""
+) -> tuple[list[str], list[int]]:
+    """The page in pieces, every second one the place of an own word; and which words these are."""
     kept = kept_in_links()
     where = (request.scheme, request.environ.get("HTTP_HOST"), request.script_root)
     key = (lay_out.__qualname__, alike, *kept.items(), where)
-    layouts: dict[Hashable, list[str]] = current_app.extensions.setdefault("layouts", {})
-    pieces = layouts.get(key)  # another thread may clear them meanwhile
-    if pieces is None:
+    layouts: dict[Hashable, tuple[list[str], list[int]]] = current_app.extensions.setdefault(
+        "layouts", {}
+    )
+    laid_out = layouts.get(key)  # another thread may clear them meanwhile
+    if laid_out is None:
         if len(layouts) >= _MOST:
             layouts.clear()
         mark = secrets.token_hex(16)
@@ -58,5 +60,6 @@ def _pieces(
             at.format(**marks), base_url=request.root_url, query_string=kept
         ):
             page = lay_out(marks)
-        pieces = layouts[key] = re.split(f"{mark}-([0-9])-", page)
-    return pieces
+        pieces = re.split(f"{mark}-([0-9])-", page)
+        laid_out = layouts[key] = pieces, [int(place) for place in pieces[1::2]]
+    return laid_out

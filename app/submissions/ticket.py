@@ -7,6 +7,7 @@ import binascii
 import datetime as dt
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app import crypto
 from app.crypto import ReceiptKeys
@@ -36,6 +37,7 @@ class Ticket:
         return (now - self.made_at).total_seconds()
 
 
+@lru_cache(maxsize=1)
 def _key(instance_secret: bytes) -> bytes:
     return crypto.hkdf(instance_secret, "ticket")
 
