@@ -165,6 +165,7 @@ def transaction() -> Iterator[Session]:
     try:
         with Session(_writing_engine()) as session, session.begin():
             yield session
+            session.flush()
             g.committing = True  # from here on only the database knows
     finally:
         _in_transaction.reset(token)
@@ -274,7 +275,10 @@ def alembic_config(connection: Connection | None = None) -> AlembicConfig:
 
 def upgrade(revision: str = "head") -> None:
     """Bring the schema to a revision; one process at a time, all or nothing."""
-    _migrate(command.upgrade, revision)
+    with engine().connect() as connection:
+        there = revision_of(connection)
+    if revision != "head" or there != _revisions()[0]:  # as at nearly every start
+        _migrate(command.upgrade, revision)
 
 
 def downgrade(revision: str) -> None:

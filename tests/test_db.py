@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -198,6 +199,25 @@ def test_the_victim_of_a_deadlock_runs_once_more_and_drops_once(
     after(monkeypatch, pool, "put", deadlock)
     assert speaker.drop().marked("data-receipt-code")
     assert lying(app) == 1
+
+
+def test_a_deadlock_in_the_last_step_before_the_commit_runs_once_more(app: Flask) -> None:
+    runs: list[str] = []
+
+    def deadlock(*_: object) -> None:
+        if len(runs) == 1:
+            raise sa.exc.OperationalError("", {}, psycopg.errors.DeadlockDetected())
+
+    @app.post("/written-last")
+    def written_last() -> str:
+        with db.transaction() as session:
+            sa.event.listen(session, "before_flush", deadlock)
+            session.scalars(sa.select(OpeningKey)).one().made_on += dt.timedelta(days=1)
+            runs.append("run")
+        return ""
+
+    assert app.test_client().post("/written-last").status_code == 200
+    assert len(runs) == 2
 
 
 def test_what_was_committed_in_part_is_never_run_again(app: Flask, speaker: Speaker) -> None:
