@@ -7,7 +7,6 @@ import binascii
 import datetime as dt
 import json
 from dataclasses import dataclass
-from functools import lru_cache
 
 from app import crypto
 from app.crypto import ReceiptKeys
@@ -37,7 +36,6 @@ class Ticket:
         return (now - self.made_at).total_seconds()
 
 
-@lru_cache(maxsize=1)
 def _key(instance_secret: bytes) -> bytes:
     return crypto.hkdf(instance_secret, "ticket")
 
