@@ -112,16 +112,17 @@ def enum_type(enum: type[StrEnum], name: str) -> sa.Enum:
 
 def is_passing(error: sa.exc.SQLAlchemyError) -> bool:
     """Whether the database is away, full or busy: not our fault, nothing stored, later is fine."""
-    return _is_lost(error) or isinstance(error, sa.exc.OperationalError | sa.exc.TimeoutError)
-
-
-def _is_lost(error: sa.exc.SQLAlchemyError) -> bool:
-    return isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    lost = isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, sa.exc.OperationalError | sa.exc.TimeoutError)
 
 
 def may_repeat(error: sa.exc.SQLAlchemyError) -> bool:
-    """Whether this request may run once more from its start: undone whole, no COMMIT asked for."""
-    return (_is_lost(error) or sqlstate(error) in _UNDONE) and not g.get("committing", False)
+    """Whether this request may run once more from its start: undone whole, nothing committed.
+
+    Not where a connection was lost: with no server to be had, a second try keeps people waiting
+    for longer than the page that says so.
+    """
+    return sqlstate(error) in _UNDONE and not g.get("committed", False)
 
 
 def init_app(app: Flask, url: str, pool: int) -> None:
@@ -165,8 +166,7 @@ def transaction() -> Iterator[Session]:
     try:
         with Session(_writing_engine()) as session, session.begin():
             yield session
-            session.flush()
-            g.committing = True  # from here on only the database knows
+        g.committed = True
     finally:
         _in_transaction.reset(token)
 

@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 
 from app import db, engines
 from app.organisation.models import Unit
-from app.sealing import service as sealing
 from app.sealing.models import OpeningKey
 from app.submissions import pool
 from tests.submissions.conftest import Speaker, box, lying, speaker
@@ -115,39 +114,6 @@ def test_a_server_that_went_and_came_back_costs_an_idle_connection_and_no_visito
     for _ in range(3):
         assert speaker.get("/").status == 200
     assert not runs
-
-
-@pytest.mark.parametrize("lost", [1, 2])
-def test_a_connection_lost_before_the_commit_is_tried_once_more_with_another(
-    app: Flask, speaker: Speaker, monkeypatch: pytest.MonkeyPatch, lost: int
-) -> None:
-    if not on_postgresql(app):
-        return
-    left = iter([True] * lost + [False] * 5)
-    after(
-        monkeypatch, sealing, "keys_for_drop", lambda session: cut(session) if next(left) else None
-    )
-    page = speaker.drop()
-    assert page.status == (200 if lost == 1 else 503)
-    assert lying(app) == (1 if lost == 1 else 0)
-
-
-def test_a_connection_lost_at_the_commit_is_not_tried_again(
-    app: Flask, speaker: Speaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not on_postgresql(app):
-        return
-    runs = []
-
-    @app.post("/cut-at-commit")
-    def cut_at_commit() -> str:
-        with db.transaction() as session:
-            runs.append(session.scalar(sa.select(OpeningKey.id)))
-            sa.event.listen(session, "before_commit", cut)
-        return ""
-
-    assert speaker.post("/cut-at-commit", b"").status == 503
-    assert len(runs) == 1
 
 
 def test_a_page_can_write_nothing_and_a_command_reads_one_state(app: Flask) -> None:

@@ -367,7 +367,10 @@ class Stack:
         """These processes and their children; all of them without names."""
         wanted = [p.pid for n, p in self._processes.items() if not names or n in names]
         for process_id in wanted:  # grows as it goes
-            for path in Path(f"/proc/{process_id}/task").glob("*/children"):
+            paths: list[Path] = []
+            with contextlib.suppress(OSError):  # it may have ended meanwhile
+                paths = list(Path(f"/proc/{process_id}/task").glob("*/children"))
+            for path in paths:
                 with contextlib.suppress(OSError):
                     wanted += [int(word) for word in path.read_text().split()]
         return wanted
