@@ -275,10 +275,14 @@ def alembic_config(connection: Connection | None = None) -> AlembicConfig:
 
 def upgrade(revision: str = "head") -> None:
     """Bring the schema to a revision; one process at a time, all or nothing."""
-    with engine().connect() as connection:
-        there = revision_of(connection)
-    if revision != "head" or there != _revisions()[0]:  # as at nearly every start
+    if revision != "head" or not _is_newest():
         _migrate(command.upgrade, revision)
+
+
+def _is_newest() -> bool:
+    """As at nearly every start; seen without a lock."""
+    with engine().connect() as connection:
+        return revision_of(connection) == _revisions()[0]
 
 
 def downgrade(revision: str) -> None:

@@ -109,11 +109,12 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
 
 def _notice_lost(connection: Any, _record: object, _fairy: object) -> None:
     """What an idle connection has to say is that its server is going: found without asking it."""
-    line = select.poll()
     if not connection.closed:
+        line = select.poll()
         line.register(connection.fileno(), select.POLLIN)
-    if connection.closed or line.poll(0):
-        raise sa.exc.InvalidatePoolError
+        if not line.poll(0):
+            return
+    raise sa.exc.InvalidatePoolError
 
 
 def _begin_postgresql(connection: Connection) -> None:

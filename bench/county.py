@@ -98,13 +98,11 @@ def make(folder: Path, url: str, cases: int) -> County:
             cli.run_opening(now=True)
             _round(made)
         items, boxes, batch, key = _patterns()
-        db.close(made.app)  # alone with the file
-        with told(f"{cases:,} cases poured in"), tap(db.engine()) as pipe:
+        with told(f"{cases:,} cases poured in"), tap(made.app) as pipe:
             _pour_cases(pipe, made, items, boxes)
         with db.transaction() as session:
             board.tally(session)
-        db.close(made.app)
-        with told(f"{cases:,} leaves and slips poured in"), tap(db.engine()) as pipe:
+        with told(f"{cases:,} leaves and slips poured in"), tap(made.app) as pipe:
             _pour_leaves(pipe, made)
             _pour_slips(pipe, made, batch, key)
         _log_run(made)

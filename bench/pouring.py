@@ -10,7 +10,10 @@ from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
+from flask import Flask
 from sqlalchemy.engine import Engine
+
+from app import db
 
 _BATCH = 20_000
 
@@ -40,8 +43,10 @@ class Tap:
 
 
 @contextmanager
-def tap(engine: Engine) -> Iterator[Tap]:
+def tap(app: Flask) -> Iterator[Tap]:
     """A tap for the time of one filling: it is all there afterwards, or nothing was measured."""
+    db.close(app)  # alone with the file
+    engine: Engine = app.extensions["engine"]
     dialect, raw = engine.dialect.name, engine.raw_connection()
     try:
         if dialect == "sqlite":

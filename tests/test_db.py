@@ -116,7 +116,7 @@ def test_a_server_that_went_and_came_back_costs_an_idle_connection_and_no_visito
     assert not runs
 
 
-def test_a_page_can_write_nothing_and_a_command_reads_one_state(app: Flask) -> None:
+def test_neither_a_page_nor_a_command_that_reads_can_write_anything(app: Flask) -> None:
     change = sa.update(Unit).values(name="")
     for context in (app.test_request_context("/"), app.app_context()):
         with context, db.reading() as session, pytest.raises(sa.exc.DBAPIError):
